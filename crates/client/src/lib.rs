@@ -1,0 +1,1 @@
+//! RateLimiter: the one API over whatever answers.

@@ -1,0 +1,46 @@
+//! Every numeric cap of the system, each with its reason. A cap that is reached refuses; nothing here grows by itself.
+
+/// Longest client id in bytes. A UUID, an API key or an IPv6 address fits several times over, and a check still fits one
+/// network packet.
+pub const CLIENT_ID_BYTES_MAX: usize = 256;
+
+/// Longest namespace name in bytes: DNS labels stop at 63, and people paste those.
+pub const NAMESPACE_BYTES_MAX: usize = 64;
+
+/// Longest node id in bytes (a Kubernetes pod name is at most 253).
+pub const NODE_ID_BYTES_MAX: usize = 253;
+
+/// Largest limit, burst and cost: 2^53, the largest integer that JSON readers keep exact.
+pub const COST_MAX: u64 = 1 << 53;
+
+/// Shortest window. Below a millisecond a decision costs more than its network round trip varies.
+pub const WINDOW_NANOS_MIN: u64 = 1_000_000;
+
+/// Longest window: a leap year.
+pub const WINDOW_NANOS_MAX: u64 = 366 * 24 * 3600 * 1_000_000_000;
+
+/// Longest time a full token bucket may take to empty into its rate (burst / rate). It keeps every time that is computed from a
+/// counter inside 64 bits of nanoseconds.
+pub const BURST_NANOS_MAX: u64 = 100 * WINDOW_NANOS_MAX;
+
+/// Most limits in one policy: second, minute, hour, day, week, month, year and one to spare.
+pub const LIMITS_PER_POLICY_MAX: usize = 8;
+
+/// Shards of a cluster when nobody chose: enough to spread over 100 nodes within a tenth, few enough to list in one etcd range.
+pub const SHARDS_DEFAULT: u16 = 1_024;
+
+/// Most shards of a cluster: each is a record in etcd and a table in memory.
+pub const SHARDS_MAX: u16 = 16_384;
+
+/// Pages of one shard. With 1,024 shards and ten million counters a page holds about 150 rows, some 6 KiB.
+pub const PAGES_PER_SHARD: u8 = 64;
+
+/// Most counters in one frame. It bounds the frame's size (a few MiB) and the time that one commit may take; when an open frame
+/// is this full, checks are refused as busy until it is committed.
+pub const FRAME_ROWS_MAX: usize = 65_536;
+
+/// Most checks decided under one lock: longer batches are cut, so that nobody waits for a stranger's long batch.
+pub const BATCH_CHECKS_MAX: usize = 1_024;
+
+/// Size of the journal at which a checkpoint starts: it replays in well under a second and bounds the disk that the journal takes.
+pub const JOURNAL_BYTES_MAX: u64 = 64 << 20;

@@ -1,0 +1,2 @@
+//! drl: one binary, subcommands.
+fn main() {}

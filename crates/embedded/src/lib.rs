@@ -1,0 +1,1 @@
+//! A durable rate limiter in process: drl_embedded::open.

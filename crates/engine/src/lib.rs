@@ -1,0 +1,1 @@
+//! The counters of shards and the frames they travel in: pure state, no IO, no clock.

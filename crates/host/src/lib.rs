@@ -1,0 +1,1 @@
+//! Drives the engine with a store: decides, journals, releases replies, checkpoints, recovers.

@@ -1,0 +1,1 @@
+//! Policies, limits and the algorithms: fixed window, sliding window, token bucket.

@@ -1,0 +1,1 @@
+//! The process: RESP, HTTP and gRPC front doors over a host.

@@ -1,0 +1,1 @@
+//! What-if: runs an access log through the algorithms, with the log's own times.
