@@ -44,3 +44,31 @@ pub const BATCH_CHECKS_MAX: usize = 1_024;
 
 /// Size of the journal at which a checkpoint starts: it replays in well under a second and bounds the disk that the journal takes.
 pub const JOURNAL_BYTES_MAX: u64 = 64 << 20;
+
+/// Largest policy as JSON. Eight limits take less than one KiB; the rest is room for white space.
+pub const POLICY_BYTES_MAX: usize = 64 << 10;
+
+/// Largest policy file. Four million policies of 120 bytes fit, and reading it cannot take all memory.
+pub const POLICY_FILE_BYTES_MAX: u64 = 512 << 20;
+
+/// Most policies in one set: each takes a few hundred bytes of every node's memory.
+pub const POLICIES_MAX: usize = 4_000_000;
+
+/// Most namespaces in one set: they are teams or domains, not clients.
+pub const NAMESPACES_MAX: usize = 10_000;
+
+/// Most faults of one policy file that are kept and shown; the rest is a number. A generator that is wrong is wrong everywhere.
+pub const POLICY_FAULTS_MAX: usize = 100;
+
+/// Longest line of an access log that is read. Web servers stop at 8 KiB a header by default; with every byte of request,
+/// referrer and agent escaped to four that is 96 KiB.
+pub const LOG_LINE_BYTES_MAX: usize = 128 << 10;
+
+/// Most requests in one replay: 16 bytes each, so 4 GiB.
+pub const REPLAY_REQUESTS_MAX: usize = 1 << 28;
+
+/// Most malformed lines that a replay shows with their reason; the rest is a number.
+pub const REPLAY_MALFORMED_SHOWN_MAX: usize = 5;
+
+/// Most rows in a replay's lists of clients and of minutes: what fits a screen.
+pub const REPLAY_ROWS_MAX: usize = 10;
