@@ -1,1 +1,8 @@
-//! The gRPC messages and services of drl.
+//! The gRPC messages and services of drl, generated from `proto/`. It holds no code of its own: what a field means is said in
+//! the `.proto` files.
+
+/// Version 1 of the protocol; fields are only ever added.
+#[allow(clippy::all, clippy::pedantic, unreachable_pub, unused_qualifications, reason = "generated")]
+pub mod v1 {
+    tonic::include_proto!("drl.v1");
+}
