@@ -23,6 +23,10 @@ pub const WINDOW_NANOS_MAX: u64 = 366 * 24 * 3600 * 1_000_000_000;
 /// counter inside 64 bits of nanoseconds.
 pub const BURST_NANOS_MAX: u64 = 100 * WINDOW_NANOS_MAX;
 
+/// Most sub-windows that a stored sliding window may have. Its row lists at most one entry more than that, which bounds what a row
+/// from disk or a peer can make a reader allocate.
+pub const SUB_WINDOWS_MAX: u8 = 64;
+
 /// Most limits in one policy: second, minute, hour, day, week, month, year and one to spare.
 pub const LIMITS_PER_POLICY_MAX: usize = 8;
 
@@ -42,8 +46,8 @@ pub const FRAME_ROWS_MAX: usize = 65_536;
 /// Most checks decided under one lock: longer batches are cut, so that nobody waits for a stranger's long batch.
 pub const BATCH_CHECKS_MAX: usize = 1_024;
 
-/// Size of the journal at which a checkpoint starts: it replays in well under a second and bounds the disk that the journal takes.
-pub const JOURNAL_BYTES_MAX: u64 = 64 << 20;
+/// Size of the journal at which a checkpoint starts: it replays in a second or two and bounds the disk that the journal takes.
+pub const JOURNAL_BYTES_MAX: u64 = 256 << 20;
 
 /// Largest policy as JSON. Eight limits take less than one KiB; the rest is room for white space.
 pub const POLICY_BYTES_MAX: usize = 64 << 10;

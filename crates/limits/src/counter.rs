@@ -1,0 +1,146 @@
+//! The state of one limit key: a cell per limit, and the shape that says how to read them.
+//!
+//! Invariant: the cells match the shape, one per limit and of its algorithm. A denial and a peek charge nothing; what passes is
+//! charged on every limit, or on none. The counter knows neither its client nor the revision of its policy, and reads no clock.
+
+mod convert;
+mod encoding;
+mod verdict;
+
+use std::sync::Arc;
+
+use drl_core::{Cost, ShardTime};
+
+use crate::cell::Cell;
+use crate::{Decision, Policy, Retry, Shape};
+
+pub use encoding::CorruptCounter;
+
+/// State of one limit key, 40 bytes and no allocation with one limit, except the list of a sliding window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counter {
+    shape: Arc<Shape>,
+    cells: Cells,
+}
+
+/// Nearly every policy has one limit, and there are millions of counters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cells {
+    One(Cell),
+    Many(Box<[Cell]>),
+}
+
+impl Counter {
+    /// Nothing used.
+    #[must_use]
+    pub fn fresh(policy: &Policy) -> Self {
+        let cells = policy.shape().limits().iter().map(Cell::fresh).collect();
+        Self { shape: Arc::clone(policy.shape()), cells }
+    }
+
+    /// As if every limit had been used up at `at`: for state that was lost.
+    #[must_use]
+    pub fn exhausted(policy: &Policy, at: ShardTime) -> Self {
+        let cells = policy.rules().map(|(shape, capacity)| Cell::spent(shape, at, capacity)).collect();
+        Self { shape: Arc::clone(policy.shape()), cells }
+    }
+
+    /// Decides, and charges `cost` if it passes every limit. Cost zero is a peek of one unit. A counter of another shape is
+    /// converted first, and stays converted even if the check is denied; a denial changes nothing else.
+    pub fn check(&mut self, policy: &Policy, now: ShardTime, cost: Cost) -> Decision {
+        if cost.is_peek() {
+            return self.peek(policy, now, cost);
+        }
+        self.adopt(policy, now);
+        let cells = self.cells.as_mut_slice();
+        match verdict::retry(policy, cells, now, cost) {
+            Retry::Now => {
+                for (cell, (shape, _)) in cells.iter_mut().zip(policy.rules()) {
+                    cell.charge(shape, now, cost);
+                }
+                verdict::allowed(policy, cells, now)
+            }
+            retry => verdict::denied(policy, cells, now, cost, retry),
+        }
+    }
+
+    /// Whether `cost` (zero counts as one) would pass now. Changes nothing; `remaining` and `reset_after` are as they stand.
+    #[must_use]
+    pub fn peek(&self, policy: &Policy, now: ShardTime, cost: Cost) -> Decision {
+        let cost = cost.max(Cost::ONE);
+        if self.has_shape_of(policy) {
+            return verdict::peek(policy, self.cells.as_slice(), now, cost);
+        }
+        let converted = convert::cells(&self.shape, self.cells.as_slice(), policy, now);
+        verdict::peek(policy, converted.as_slice(), now, cost)
+    }
+
+    /// Gives back `cost` of a decision that was made at `decided_at`, as far as it still counts: it never makes room in a window
+    /// that the decision was not part of. A counter of another shape keeps its shape. Each decision is refunded at most once; that
+    /// is the caller's to see to.
+    pub fn refund(&mut self, policy: &Policy, decided_at: ShardTime, now: ShardTime, cost: Cost) {
+        if self.has_shape_of(policy) {
+            self.shape = Arc::clone(policy.shape());
+        }
+        for (cell, shape) in self.cells.as_mut_slice().iter_mut().zip(self.shape.limits()) {
+            cell.refund(shape, decided_at, now, cost);
+        }
+    }
+
+    /// From this moment on the counter decides like a fresh one and may be dropped. Zero when nothing is used; the end of time
+    /// when it is never.
+    #[must_use]
+    pub fn expires_at(&self) -> ShardTime {
+        let cells = self.cells.as_slice().iter().zip(self.shape.limits());
+        cells.map(|(cell, shape)| cell.expires_at(shape)).max().unwrap_or(ShardTime::ZERO)
+    }
+
+    #[must_use]
+    pub const fn shape(&self) -> &Arc<Shape> {
+        &self.shape
+    }
+
+    /// Counters of a policy share its shape, so nearly always the pointers tell.
+    fn has_shape_of(&self, policy: &Policy) -> bool {
+        Arc::ptr_eq(&self.shape, policy.shape()) || self.shape == *policy.shape()
+    }
+
+    fn adopt(&mut self, policy: &Policy, now: ShardTime) {
+        if Arc::ptr_eq(&self.shape, policy.shape()) {
+            return;
+        }
+        if self.shape != *policy.shape() {
+            self.cells = convert::cells(&self.shape, self.cells.as_slice(), policy, now);
+        }
+        self.shape = Arc::clone(policy.shape());
+    }
+}
+
+impl Cells {
+    const fn as_slice(&self) -> &[Cell] {
+        match self {
+            Self::One(cell) => std::slice::from_ref(cell),
+            Self::Many(cells) => cells,
+        }
+    }
+
+    const fn as_mut_slice(&mut self) -> &mut [Cell] {
+        match self {
+            Self::One(cell) => std::slice::from_mut(cell),
+            Self::Many(cells) => cells,
+        }
+    }
+}
+
+impl FromIterator<Cell> for Cells {
+    fn from_iter<I: IntoIterator<Item = Cell>>(cells: I) -> Self {
+        let mut cells = cells.into_iter();
+        match (cells.next(), cells.next()) {
+            (Some(only), None) => Self::One(only),
+            (first, second) => Self::Many(first.into_iter().chain(second).chain(cells).collect()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

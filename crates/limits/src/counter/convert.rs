@@ -1,0 +1,83 @@
+//! What a counter becomes when its policy changed: what was used counts as spent at the moment of the change, rounded up.
+//!
+//! Each new limit takes the use of one old limit: the one of the same window (at the same place in the list, if there are several),
+//! else the one of the next longer window (it saw at least as much), else the one of the longest.
+//!
+//! Invariant: with the same window, the window that straddles the change never admits more than the larger of the two limits, and a
+//! lowered limit denies at once.
+//!
+//! * Fixed and sliding windows whose window is the same are kept as they are; another number of requests is just another limit.
+//! * A bucket takes over the level to the nanosecond, at most as an empty bucket: a limit that was lowered a hundredfold holds a
+//!   client for one refill and not for a hundred.
+//! * A fixed window's use may all have happened at the end of it, so it is placed at the moment of the change. Of the window
+//!   before that nothing is known: whoever changes from fixed to sliding may see the fixed window's double edge one last time.
+
+use drl_core::caps::COST_MAX;
+use drl_core::{Nanos, ShardTime};
+
+use super::Cells;
+use crate::cell::{Cell, Level};
+use crate::shape::LimitShape;
+use crate::sliding_window::{Entry, SlidingWindow};
+use crate::token_bucket::TokenBucket;
+use crate::wide::{narrow, product};
+use crate::{Algorithm, Policy, Shape};
+
+/// The cells that a counter of `old` shape has under `policy`, from `now` on.
+pub(super) fn cells(old: &Shape, cells: &[Cell], policy: &Policy, now: ShardTime) -> Cells {
+    let convert = |(at, (new, capacity)): (usize, (&LimitShape, u64))| match source(old.limits(), at, new) {
+        Some(from) => converted(&cells[from], &old.limits()[from], new, capacity, now),
+        None => Cell::fresh(new),
+    };
+    policy.rules().enumerate().map(convert).collect()
+}
+
+/// Which old limit the new limit at place `at` takes its use from. `None` only if there is no old limit at all.
+fn source(old: &[LimitShape], at: usize, new: &LimitShape) -> Option<usize> {
+    let same_window = |index: &usize| old[*index].window() == new.window();
+    let same_place = Some(at).filter(|index| *index < old.len()).filter(same_window);
+    let same = || (0..old.len()).find(same_window);
+    let longer =
+        || (0..old.len()).filter(|index| old[*index].window() > new.window()).min_by_key(|index| old[*index].window());
+    let longest = || (0..old.len()).max_by_key(|index| old[*index].window());
+    same_place.or_else(same).or_else(longer).or_else(longest)
+}
+
+fn converted(cell: &Cell, old: &LimitShape, new: &LimitShape, capacity: u64, now: ShardTime) -> Cell {
+    if old.reads_like(new) {
+        return cell.clone();
+    }
+    // A cell may know of a later moment than `now`; placing its use before that would release it early.
+    let at = now.max(cell.latest());
+    match (cell, new.algorithm()) {
+        (Cell::Sliding(cell), Algorithm::SlidingWindow) => Cell::Sliding(regrouped(cell, old, new, at)),
+        (_, Algorithm::TokenBucket) => Cell::Bucket(bucket(cell.level(old, at), new, capacity, at)),
+        _ => Cell::spent(new, at, cell.level(old, at).rounded_up().min(COST_MAX)),
+    }
+}
+
+/// The part of a unit becomes the time that the new rate takes to earn it, rounded up to the nanosecond.
+fn bucket(level: Level, new: &LimitShape, capacity: u64, at: ShardTime) -> TokenBucket {
+    if level.whole >= capacity {
+        return TokenBucket::new(at, capacity, Nanos::ZERO);
+    }
+    let wait = product(level.part, new.window_nanos().get()).div_ceil(product(level.parts.get(), new.requests().get()));
+    TokenBucket::new(at, level.whole, Nanos(narrow(wait)))
+}
+
+/// The same charges in the sub-windows of the new window: entries that fall into one become one, as old as its latest.
+fn regrouped(cell: &SlidingWindow, old: &LimitShape, new: &LimitShape, at: ShardTime) -> SlidingWindow {
+    let live = cell.live(old, at).iter().filter(|entry| at.since(entry.latest) < new.window().nanos());
+    let mut entries: Vec<Entry> = Vec::new();
+    for entry in live.filter(|entry| entry.cost > 0) {
+        let slot = |time: ShardTime| time.0 / new.sub_window_nanos();
+        match entries.last_mut() {
+            Some(newest) if slot(newest.latest) == slot(entry.latest) => {
+                newest.latest = entry.latest;
+                newest.cost = newest.cost.saturating_add(entry.cost);
+            }
+            _ => entries.push(*entry),
+        }
+    }
+    SlidingWindow::new(at, entries)
+}

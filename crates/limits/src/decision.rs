@@ -1,0 +1,77 @@
+//! The answer to a check. It says of one limit, the tightest, how it stands; it knows nothing of the client.
+
+use drl_core::Nanos;
+
+/// What was decided, and how the tightest limit stands after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    pub allowed: bool,
+    /// Units that the shown limit allows at once (a token bucket's burst).
+    pub limit: u64,
+    /// Units of the shown limit that are free after this decision.
+    pub remaining: u64,
+    /// When the same check would pass, if nothing else is charged until then.
+    pub retry: Retry,
+    /// How long until nothing of the shown limit is used, if nothing else is charged until then. Zero: nothing is.
+    pub reset_after: Nanos,
+    /// The revision of the policy that decided. Zero here: whoever knows the revision fills it in.
+    pub policy_revision: u64,
+    pub reason: Reason,
+}
+
+/// When to ask again. Later is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Retry {
+    /// It was allowed.
+    Now,
+    /// Denied until exactly this much later.
+    After(Nanos),
+    /// The cost is above the limit: it can never pass.
+    Never,
+}
+
+/// Why the decision is what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    WithinLimit,
+    OverLimit,
+    CostAboveLimit,
+    /// No policy matches the client.
+    UnknownClient,
+    /// It would have been denied; the policy only watches.
+    Shadow,
+    /// Denied because both copies of the counter were lost and count as exhausted.
+    StateLost,
+}
+
+impl Reason {
+    /// The name as it stands in answers and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WithinLimit => "within-limit",
+            Self::OverLimit => "over-limit",
+            Self::CostAboveLimit => "cost-above-limit",
+            Self::UnknownClient => "unknown-client",
+            Self::Shadow => "shadow",
+            Self::StateLost => "state-lost",
+        }
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_later_retry_is_greater_and_never_is_the_greatest() {
+        let ordered = [Retry::Now, Retry::After(Nanos(1)), Retry::After(Nanos::MAX), Retry::Never];
+        assert!(ordered.is_sorted());
+    }
+}

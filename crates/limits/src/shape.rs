@@ -1,0 +1,157 @@
+//! How to read a counter's numbers: per limit its algorithm, window and requests, and the sub-windows of a sliding window. A counter
+//! carries its shape, so it can be read without the policy that wrote it; a token bucket's burst belongs to the policy alone.
+//!
+//! As bytes (frozen): the number of limits (u8), then per limit a tag (u8: 1 fixed, 2 sliding, 3 token bucket), the window in
+//! nanoseconds (u64), the requests (u64), and for a sliding window the number of its sub-windows (u8). Words are little-endian.
+
+use std::num::NonZeroU64;
+
+use drl_core::Nanos;
+use drl_core::caps::{LIMITS_PER_POLICY_MAX, SUB_WINDOWS_MAX};
+
+use crate::bytes::{put_word, take_byte, take_word};
+use crate::{Algorithm, Limit, SUB_WINDOWS, Window};
+
+/// How to read the cells of a counter, one per limit, in the order of the policy.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Shape {
+    limits: Box<[LimitShape]>,
+}
+
+/// How to read one cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct LimitShape {
+    algorithm: Algorithm,
+    limit: Limit,
+    /// Zero unless the window slides.
+    sub_windows: u8,
+    /// Length of a sub-window, rounded up so that `sub_windows` of them cover the window; the window itself if it does not slide.
+    sub_window_nanos: NonZeroU64,
+}
+
+/// Bytes that are not a shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a counter's shape: {problem}")]
+pub struct CorruptShape {
+    pub problem: &'static str,
+}
+
+impl Shape {
+    pub(crate) fn new(algorithm: Algorithm, limits: &[Limit]) -> Self {
+        Self { limits: limits.iter().map(|limit| LimitShape::new(algorithm, *limit, SUB_WINDOWS)).collect() }
+    }
+
+    pub(crate) fn limits(&self) -> &[LimitShape] {
+        &self.limits
+    }
+
+    /// The longest window of its limits.
+    #[must_use]
+    pub fn longest_window(&self) -> Nanos {
+        self.limits.iter().map(|limit| limit.window().nanos()).max().unwrap_or_default()
+    }
+
+    /// Appends the bytes of this shape.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        // The count is at most 8: a shape comes from a policy or from `decode`, and both check it.
+        out.push(u8::try_from(self.limits.len()).unwrap_or(u8::MAX));
+        for shape in &self.limits {
+            out.push(shape.tag());
+            put_word(out, shape.limit.window().nanos().0);
+            put_word(out, shape.limit.requests());
+            if shape.sub_windows > 0 {
+                out.push(shape.sub_windows);
+            }
+        }
+    }
+
+    /// Takes a shape from the front of `input`.
+    ///
+    /// # Errors
+    /// [`CorruptShape`] when the bytes end early or a number is out of its range; what `input` then points at is unspecified.
+    pub fn decode(input: &mut &[u8]) -> Result<Self, CorruptShape> {
+        let count = usize::from(take_byte(input).ok_or(CorruptShape { problem: "no bytes" })?);
+        if !(1..=LIMITS_PER_POLICY_MAX).contains(&count) {
+            return Err(CorruptShape { problem: "number of limits out of range" });
+        }
+        let limits = (0..count).map(|_| LimitShape::decode(input)).collect::<Result<_, _>>()?;
+        Ok(Self { limits })
+    }
+}
+
+impl LimitShape {
+    fn new(algorithm: Algorithm, limit: Limit, sub_windows: NonZeroU64) -> Self {
+        let window = limit.window().get();
+        let slides = algorithm == Algorithm::SlidingWindow;
+        let length = if slides { NonZeroU64::new(window.get().div_ceil(sub_windows.get())) } else { None };
+        let sub_windows = if slides { u8::try_from(sub_windows.get()).unwrap_or(SUB_WINDOWS_MAX) } else { 0 };
+        Self { algorithm, limit, sub_windows, sub_window_nanos: length.unwrap_or(window) }
+    }
+
+    pub(crate) const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    pub(crate) const fn window(&self) -> Window {
+        self.limit.window()
+    }
+
+    pub(crate) const fn window_nanos(&self) -> NonZeroU64 {
+        self.limit.window().get()
+    }
+
+    pub(crate) const fn requests(&self) -> NonZeroU64 {
+        self.limit.nonzero_requests()
+    }
+
+    pub(crate) const fn sub_windows(&self) -> u8 {
+        self.sub_windows
+    }
+
+    pub(crate) const fn sub_window_nanos(&self) -> NonZeroU64 {
+        self.sub_window_nanos
+    }
+
+    /// Whether a cell of `self` can be read as a cell of `other` as it is. A fixed or sliding window counts units, so another
+    /// number of requests changes nothing in it; a token bucket's time depends on its rate.
+    pub(crate) fn reads_like(&self, other: &Self) -> bool {
+        let same_rate = self.limit.requests() == other.limit.requests();
+        self.algorithm == other.algorithm
+            && self.window() == other.window()
+            && self.sub_windows == other.sub_windows
+            && (same_rate || self.algorithm != Algorithm::TokenBucket)
+    }
+
+    const fn tag(&self) -> u8 {
+        match self.algorithm {
+            Algorithm::FixedWindow => 1,
+            Algorithm::SlidingWindow => 2,
+            Algorithm::TokenBucket => 3,
+        }
+    }
+
+    fn decode(input: &mut &[u8]) -> Result<Self, CorruptShape> {
+        const CUT: CorruptShape = CorruptShape { problem: "cut short" };
+        let algorithm = match take_byte(input).ok_or(CUT)? {
+            1 => Algorithm::FixedWindow,
+            2 => Algorithm::SlidingWindow,
+            3 => Algorithm::TokenBucket,
+            _ => return Err(CorruptShape { problem: "unknown algorithm" }),
+        };
+        let window = Window::new(Nanos(take_word(input).ok_or(CUT)?));
+        let window = window.map_err(|_| CorruptShape { problem: "window out of range" })?;
+        let limit = Limit::new(take_word(input).ok_or(CUT)?, window);
+        let limit = limit.map_err(|_| CorruptShape { problem: "requests out of range" })?;
+        let sub_windows = match algorithm {
+            Algorithm::SlidingWindow => match NonZeroU64::new(u64::from(take_byte(input).ok_or(CUT)?)) {
+                Some(count) if count.get() <= u64::from(SUB_WINDOWS_MAX) => count,
+                _ => return Err(CorruptShape { problem: "number of sub-windows out of range" }),
+            },
+            Algorithm::FixedWindow | Algorithm::TokenBucket => NonZeroU64::MIN,
+        };
+        Ok(Self::new(algorithm, limit, sub_windows))
+    }
+}
+
+#[cfg(test)]
+mod tests;
