@@ -1,1 +1,18 @@
-//! RateLimiter: the one API over whatever answers.
+//! [`RateLimiter`]: the one API of drl, whatever answers behind it. `drl_embedded::open` makes one that decides in process; a
+//! routing client for clusters will make one that asks the owner of each client.
+//!
+//! It is `Send + Sync + Clone`, and a clone is a pointer. Nothing here blocks, except through [`RateLimiter::blocking`].
+
+mod backend;
+mod blocking;
+mod error;
+mod rate_limiter;
+mod request;
+
+pub use backend::{Answer, Backend};
+pub use blocking::BlockingRateLimiter;
+pub use drl_core::{Cost, ShardTime};
+pub use drl_limits::{Decision, Reason, Retry};
+pub use error::{CheckError, InvalidRequest};
+pub use rate_limiter::RateLimiter;
+pub use request::CheckRequest;

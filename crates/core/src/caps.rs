@@ -76,3 +76,49 @@ pub const REPLAY_MALFORMED_SHOWN_MAX: usize = 5;
 
 /// Most rows in a replay's lists of clients and of minutes: what fits a screen.
 pub const REPLAY_ROWS_MAX: usize = 10;
+
+/// Largest frame or page that the store takes: RocksDB holds a value in one piece, several times over while it moves. A full
+/// frame of the widest policies stays below it.
+pub const STORED_BYTES_MAX: usize = 256 << 20;
+
+/// Longest key of a stored record: a namespace and a client id fit three times over.
+pub const RECORD_KEY_BYTES_MAX: usize = 1_024;
+
+/// Most arguments of one RESP command. `DEL` with 63 keys is the longest command there is.
+pub const RESP_ARGUMENTS_MAX: usize = 64;
+
+/// Longest bulk string and longest line of RESP. Keys stop at 256 bytes; this is for whoever sends `ECHO` a page.
+pub const RESP_BULK_BYTES_MAX: usize = 64 << 10;
+
+/// Longest RESP command as a whole. It is the size of a read buffer, so a command that is longer can never be read.
+pub const RESP_COMMAND_BYTES_MAX: usize = RESP_BULK_BYTES_MAX + (4 << 10);
+
+/// Replies that are collected before they are written: some thousand checks. A client that does not read them is not read from.
+pub const RESP_REPLY_BYTES_MAX: usize = 256 << 10;
+
+/// Read buffers that are kept for reuse. Only a connection with bytes in flight holds one, so few are in use at a time.
+pub const RESP_BUFFERS_KEPT_MAX: usize = 256;
+
+/// Most policies of `CL.THROTTLE` that a buffer remembers by (burst, count, period): applications use a handful.
+pub const RESP_THROTTLES_MAX: usize = 1_024;
+
+/// Longest name that a client may give its connection.
+pub const CONNECTION_NAME_BYTES_MAX: usize = 256;
+
+/// Most connections of one front door. An idle one takes about 2 KiB, so this is 40 MiB; the file limit may allow fewer.
+pub const CONNECTIONS_MAX: usize = 20_000;
+
+/// Largest body of an HTTP request: a client id of 256 bytes takes 1.5 KiB even with every byte escaped.
+pub const HTTP_BODY_BYTES_MAX: usize = 16 << 10;
+
+/// Largest head of an HTTP request, and largest header list over HTTP/2.
+pub const HTTP_HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// Largest gRPC message: 1,024 checks of 60 bytes, or the largest policy.
+pub const GRPC_MESSAGE_BYTES_MAX: usize = 512 << 10;
+
+/// Concurrent gRPC calls on one connection; more wait at the client.
+pub const GRPC_STREAMS_MAX: u32 = 256;
+
+/// Most policies in one page of a list.
+pub const POLICY_PAGE_MAX: usize = 1_000;

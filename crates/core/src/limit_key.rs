@@ -3,7 +3,7 @@
 //!
 //! Both hashes are frozen by test vectors: changing either one loses every counter.
 
-use siphasher::sip128::{Hasher128, SipHasher13};
+use siphasher::sip128::SipHasher13;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::caps::{CLIENT_ID_BYTES_MAX, NAMESPACE_BYTES_MAX};

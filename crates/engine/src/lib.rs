@@ -1,1 +1,21 @@
-//! The counters of shards and the frames they travel in: pure state, no IO, no clock.
+//! The counters of shards and the bytes they travel in. Everything here is a value: `now` comes in, decisions and frames come
+//! out. It reads no clock, does no IO and spawns nothing; it does not know where frames go.
+//!
+//! [`Ledger`] holds the shards of one node and the open frame; [`Shard`] is one shard's counters; `frame` and `page` are the
+//! formats; [`Recoverer`] builds a ledger back from them.
+
+mod bytes;
+mod dictionary;
+mod frame;
+mod ledger;
+mod page;
+mod recovery;
+mod row;
+mod shard;
+mod table;
+
+pub use bytes::Malformed;
+pub use ledger::{Charge, Ledger};
+pub use page::{HEAD_BUCKET, Page};
+pub use recovery::Recoverer;
+pub use shard::{Outcome, Shard};

@@ -105,9 +105,11 @@ impl SlidingWindow {
         let charged = Entry { latest: now, cost: cost.units() };
         let slot = |time: ShardTime| time.0 / shape.sub_window_nanos();
         match self.entries.last_mut() {
-            Some(newest) if slot(newest.latest) == slot(now) => {
+            // An entry that was refunded whole has done its duty once time is past it.
+            Some(newest) if newest.cost == 0 || slot(newest.latest) == slot(now) => {
                 newest.latest = now;
                 newest.cost = newest.cost.saturating_add(charged.cost);
+                let expired = expired.min(self.entries.len() - 1);
                 if expired > 0 {
                     self.entries = self.entries[expired..].into();
                 }

@@ -1,0 +1,212 @@
+//! All shards of a node and the frame that is open: checks go in, and now and then the open frame comes out as bytes.
+//!
+//! Invariant: every change that an answer depends on is in the open frame or in one that was sealed before; sealing a frame gives
+//! it the next commit number.
+
+use drl_core::{CommitNo, Cost, Epoch, KeyHash, ShardCount, ShardId, ShardTime};
+use drl_limits::{Decision, Policy};
+
+use crate::dictionary::DictionaryWriter;
+use crate::frame::{FrameWriter, Head};
+use crate::page::{HEAD_BUCKET, Page, PageWriter, write_head};
+use crate::row::Place;
+use crate::shard::{Outcome, Presence, Shard, bucket_of};
+
+/// The shards and the open frame.
+pub struct Ledger {
+    pub(crate) shards: Vec<Shard>,
+    /// Shards with something in the open frame, in the order in which they came.
+    touched: Vec<ShardId>,
+    open_rows: usize,
+    /// The last commit number that was given out.
+    sealed: CommitNo,
+    dictionary: DictionaryWriter,
+}
+
+/// A check that found its shard and its policy.
+#[derive(Clone, Copy)]
+pub struct Charge<'a> {
+    pub shard: ShardId,
+    pub key: KeyHash,
+    pub policy: &'a Policy,
+    pub cost: Cost,
+}
+
+impl Ledger {
+    /// No counters; every shard in `epoch`, the next frame gets the commit number after `sealed`.
+    #[must_use]
+    pub fn new(shards: ShardCount, epoch: Epoch, sealed: CommitNo) -> Self {
+        Self {
+            shards: shards.iter().map(|id| Shard::new(id, epoch)).collect(),
+            touched: Vec::new(),
+            open_rows: 0,
+            sealed,
+            dictionary: DictionaryWriter::default(),
+        }
+    }
+
+    /// Decides and, when it passes, charges.
+    pub fn charge(&mut self, charge: Charge<'_>, now: ShardTime) -> (Decision, Outcome) {
+        self.change(charge.shard, |shard| shard.charge(charge.key, charge.policy, charge.cost, now))
+    }
+
+    /// Decides and changes nothing.
+    pub fn peek(&mut self, charge: Charge<'_>, now: ShardTime) -> Decision {
+        self.shards[charge.shard.index()].peek(charge.key, charge.policy, charge.cost, now)
+    }
+
+    /// Gives back cost that was charged at `decided_at`.
+    pub fn refund(&mut self, charge: Charge<'_>, decided_at: ShardTime, now: ShardTime) -> Outcome {
+        self.change(charge.shard, |shard| {
+            let outcome = shard.refund(charge.key, charge.policy, charge.cost, decided_at, now);
+            ((), outcome)
+        })
+        .1
+    }
+
+    /// Forgets what a key has used; `policy` is the one that applies to it, if any.
+    pub fn reset(&mut self, shard: ShardId, key: KeyHash, policy: Option<&Policy>, now: ShardTime) -> Outcome {
+        self.change(shard, |shard| ((), shard.reset(key, policy, now))).1
+    }
+
+    /// Declares the counters of every shard lost: until its windows have passed, a key without a row counts as used up.
+    pub fn lose_everything(&mut self, at: ShardTime) {
+        for shard in &mut self.shards {
+            shard.floor = Some(at);
+            shard.latest = shard.latest.max(at);
+            shard.table.clear();
+            shard.changed.clear();
+            shard.dirty = u64::MAX;
+        }
+        self.touched = self.shards.iter().map(|shard| shard.id).collect();
+        self.shards.iter_mut().for_each(|shard| shard.presence = Presence::Present);
+        self.open_rows = 0;
+    }
+
+    /// Rows in the open frame.
+    #[must_use]
+    pub const fn open_rows(&self) -> usize {
+        self.open_rows
+    }
+
+    /// Whether there is nothing to seal.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.touched.is_empty()
+    }
+
+    /// The commit number that the open frame will get.
+    #[must_use]
+    pub const fn open(&self) -> CommitNo {
+        self.sealed.next()
+    }
+
+    /// The latest time at which any shard decided.
+    #[must_use]
+    pub fn latest(&self) -> ShardTime {
+        self.shards.iter().map(|shard| shard.latest).max().unwrap_or_default()
+    }
+
+    /// Counters in memory.
+    #[must_use]
+    pub fn counters(&self) -> usize {
+        self.shards.iter().map(|shard| shard.table.len()).sum()
+    }
+
+    /// Closes the open frame, writes it into `out` (which is cleared first) and opens the next one. `None` when it was empty.
+    pub fn seal(&mut self, policy_revision: u64, out: &mut Vec<u8>) -> Option<CommitNo> {
+        if self.touched.is_empty() {
+            return None;
+        }
+        let mut writer = FrameWriter::new(out, &mut self.dictionary, policy_revision);
+        let mut carried_over = Vec::new();
+        self.open_rows = 0;
+        for id in self.touched.drain(..) {
+            let shard = &mut self.shards[id.index()];
+            shard.seq = shard.seq.next();
+            writer.section(shard.head());
+            let written = shard.changed.iter().take_while(|key| {
+                let row = shard.table.get_mut(*key);
+                let is_written = writer.row(**key, row.as_ref().map(|row| &row.counter));
+                if is_written && let Some(row) = row {
+                    row.place = Place::Sealed;
+                }
+                is_written
+            });
+            let written = written.count();
+            shard.changed.drain(..written);
+            if shard.changed.is_empty() {
+                shard.presence = Presence::Absent;
+            } else {
+                self.open_rows += shard.changed.len();
+                carried_over.push(id);
+            }
+        }
+        writer.finish();
+        self.touched = carried_over;
+        self.sealed = self.sealed.next();
+        Some(self.sealed)
+    }
+
+    /// The pages of a shard that changed since they were last taken, with expired counters dropped. The head page comes last.
+    pub fn take_pages(&mut self, shard: ShardId, now: ShardTime) -> Vec<Page> {
+        self.shards[shard.index()].take_pages(now)
+    }
+
+    fn change<T>(&mut self, id: ShardId, change: impl FnOnce(&mut Shard) -> (T, Outcome)) -> (T, Outcome) {
+        let shard = &mut self.shards[id.index()];
+        let before = shard.changed.len();
+        let (answer, outcome) = change(shard);
+        let added = shard.changed.len() - before;
+        if added > 0 && shard.presence == Presence::Absent {
+            shard.presence = Presence::Present;
+            self.touched.push(id);
+        }
+        self.open_rows += added;
+        (answer, outcome)
+    }
+}
+
+impl Shard {
+    pub(crate) fn head(&self) -> Head {
+        Head { shard: self.id, epoch: self.epoch, seq: self.seq, time: self.latest, floor: self.floor }
+    }
+
+    fn take_pages(&mut self, now: ShardTime) -> Vec<Page> {
+        self.drop_expired(now);
+        let dirty = std::mem::take(&mut self.dirty);
+        if dirty == 0 {
+            return Vec::new();
+        }
+        let mut writers: Vec<PageWriter> = (0..HEAD_BUCKET).map(|_| PageWriter::default()).collect();
+        for (key, row) in &self.table {
+            let bucket = bucket_of(*key);
+            let is_taken = dirty & (1 << bucket) == 0 || writers[usize::from(bucket)].row(*key, &row.counter);
+            debug_assert!(is_taken, "a page holds fewer rows than a dictionary holds shapes");
+        }
+        let dirty_pages = (0..HEAD_BUCKET).zip(writers).filter(|(bucket, _)| dirty & (1 << bucket) != 0);
+        let mut pages: Vec<Page> =
+            dirty_pages.map(|(bucket, writer)| Page { bucket, payload: writer.finish() }).collect();
+        pages.push(Page { bucket: HEAD_BUCKET, payload: write_head(&self.head()) });
+        pages
+    }
+
+    /// Drops counters that say no more than their absence would, and marks their pages.
+    fn drop_expired(&mut self, now: ShardTime) {
+        let mut table = std::mem::take(&mut self.table);
+        let mut dropped = 0;
+        table.retain(|key, row| {
+            let keeps = row.place == Place::OpenFrame || !self.is_expired(row, now);
+            if !keeps {
+                dropped |= 1 << bucket_of(*key);
+            }
+            keeps
+        });
+        // A table that was once large gives its memory back when most of it is gone.
+        if table.capacity() > 4 * table.len().max(1_024) {
+            table.shrink_to(2 * table.len());
+        }
+        self.table = table;
+        self.dirty |= dropped;
+    }
+}

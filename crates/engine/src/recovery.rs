@@ -1,0 +1,115 @@
+//! Builds a ledger back from pages and the frames behind them.
+//!
+//! Rule: sections of a shard apply in (epoch, seq) order and the last one wins; a section at or below what the shard already has
+//! changes nothing. (As in `PacificA`, MSR-TR-2008-25: prepared requests are ordered by
+//! configuration version and serial number.)
+
+use drl_core::{CommitNo, Epoch, ShardCount, ShardId, ShardTime};
+
+use crate::bytes::Malformed;
+use crate::frame::{self, Head, Section};
+use crate::ledger::Ledger;
+use crate::page::{self, HEAD_BUCKET};
+use crate::row::{Place, Row};
+use crate::shard::{Shard, bucket_of};
+
+/// A ledger in the making.
+pub struct Recoverer {
+    shards: Vec<Shard>,
+}
+
+impl Recoverer {
+    #[must_use]
+    pub fn new(shards: ShardCount) -> Self {
+        Self { shards: shards.iter().map(|id| Shard::new(id, Epoch::default())).collect() }
+    }
+
+    /// Takes a page as a checkpoint wrote it. All pages come before the first frame.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the payload does not follow the format or is not of this shard; nothing is taken then.
+    pub fn page(&mut self, shard: ShardId, bucket: u8, payload: &[u8]) -> Result<(), Malformed> {
+        let slot = self.shards.get_mut(shard.index()).ok_or(Malformed { what: "page shard" })?;
+        if bucket == HEAD_BUCKET {
+            let head = page::read_head(payload)?;
+            return if head.shard == shard {
+                slot.stand_at(&head);
+                Ok(())
+            } else {
+                Err(Malformed { what: "page shard" })
+            };
+        }
+        let rows = page::read(payload)?;
+        if rows.iter().any(|(key, _)| bucket_of(*key) != bucket) {
+            return Err(Malformed { what: "page bucket" });
+        }
+        slot.table.reserve(rows.len());
+        slot.table.extend(rows.into_iter().map(|(key, counter)| (key, Row { counter, place: Place::Sealed })));
+        Ok(())
+    }
+
+    /// Takes a frame of the journal.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the payload does not follow the format; nothing of it is taken then.
+    pub fn frame(&mut self, payload: &[u8]) -> Result<(), Malformed> {
+        let sections = frame::read(payload)?;
+        if sections.iter().any(|section| section.head.shard.index() >= self.shards.len()) {
+            return Err(Malformed { what: "section shard" });
+        }
+        for section in sections {
+            self.shards[section.head.shard.index()].apply(section);
+        }
+        Ok(())
+    }
+
+    /// The highest epoch that any shard was written under.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.shards.iter().map(|shard| shard.epoch).max().unwrap_or_default()
+    }
+
+    /// The latest time at which any shard decided.
+    #[must_use]
+    pub fn latest(&self) -> ShardTime {
+        self.shards.iter().map(|shard| shard.latest).max().unwrap_or_default()
+    }
+
+    /// The ledger, its shards resumed under `epoch`; the next frame gets the commit number after `sealed`.
+    #[must_use]
+    pub fn finish(self, epoch: Epoch, sealed: CommitNo) -> Ledger {
+        let count = u64::try_from(self.shards.len()).unwrap_or(u64::MAX);
+        let mut ledger = Ledger::new(ShardCount::new(count).unwrap_or(ShardCount::DEFAULT), epoch, sealed);
+        ledger.shards = self.shards;
+        for shard in &mut ledger.shards {
+            shard.epoch = epoch;
+            shard.seq = drl_core::Seq::default();
+        }
+        ledger
+    }
+}
+
+impl Shard {
+    fn stand_at(&mut self, head: &Head) {
+        (self.epoch, self.seq, self.floor) = (head.epoch, head.seq, head.floor);
+        self.latest = self.latest.max(head.time);
+    }
+
+    fn apply(&mut self, section: Section) {
+        if (section.head.epoch, section.head.seq) <= (self.epoch, self.seq) {
+            return;
+        }
+        if section.head.floor > self.floor {
+            self.table.clear();
+            self.dirty = u64::MAX;
+        }
+        self.stand_at(&section.head);
+        for (key, counter) in section.rows {
+            self.dirty |= 1 << bucket_of(key);
+            match counter {
+                Some(counter) => self.table.insert(key, Row { counter, place: Place::Sealed }),
+                None => self.table.remove(&key),
+            };
+        }
+    }
+}

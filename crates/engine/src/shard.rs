@@ -1,0 +1,187 @@
+//! One shard: its counters, its place in the order of things (epoch, seq), its time, and the floor that a lost journal left.
+//!
+//! Invariants: shard time never goes back; a counter that is absent is unused, unless the floor says that its windows are used up;
+//! every change is noted for the open frame and for the next checkpoint.
+
+use drl_core::caps::PAGES_PER_SHARD;
+use drl_core::{Cost, Epoch, KeyHash, Seq, ShardId, ShardTime};
+use drl_limits::{Counter, Decision, OnStateLoss, Policy, Reason};
+
+use crate::row::{Place, Row};
+use crate::table::Table;
+
+/// The counters of one shard.
+#[derive(Debug)]
+pub struct Shard {
+    pub(crate) id: ShardId,
+    pub(crate) epoch: Epoch,
+    pub(crate) seq: Seq,
+    /// The latest time at which anything was decided here.
+    pub(crate) latest: ShardTime,
+    /// When set: counters without a row count as used up at this moment (their state was lost).
+    pub(crate) floor: Option<ShardTime>,
+    pub(crate) table: Table,
+    /// One bit for each page that changed since the last checkpoint.
+    pub(crate) dirty: u64,
+    /// Keys whose rows go into the open frame.
+    pub(crate) changed: Vec<KeyHash>,
+    /// Whether the open frame has a section for this shard.
+    pub(crate) presence: Presence,
+}
+
+/// Whether a shard has a section in the open frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Absent,
+    Present,
+}
+
+/// What a check did to its shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing changed: a denial or a peek.
+    Unchanged,
+    /// A counter changed; the answer leaves with its frame.
+    Changed,
+}
+
+const _: () = assert!(PAGES_PER_SHARD as u32 == u64::BITS, "one dirty bit for each page");
+
+impl Shard {
+    pub(crate) fn new(id: ShardId, epoch: Epoch) -> Self {
+        Self {
+            id,
+            epoch,
+            seq: Seq::default(),
+            latest: ShardTime::ZERO,
+            floor: None,
+            table: Table::default(),
+            dirty: 0,
+            changed: Vec::new(),
+            presence: Presence::Absent,
+        }
+    }
+
+    /// Decides and, when it passes, charges.
+    pub(crate) fn charge(&mut self, key: KeyHash, policy: &Policy, cost: Cost, now: ShardTime) -> (Decision, Outcome) {
+        let now = self.advance(now);
+        if let Some(row) = self.table.get_mut(&key) {
+            // A changed policy converts the counter, at the moment of the first check after it: that is a change even if it denies.
+            let converts = row.counter.shape() != policy.shape();
+            let decision = row.counter.check(policy, now, cost);
+            if !(decision.allowed || converts) {
+                return (decision, Outcome::Unchanged);
+            }
+            if row.place == Place::Sealed {
+                row.place = Place::OpenFrame;
+                self.changed.push(key);
+            }
+            self.dirty |= page_bit(key);
+            return (decision, Outcome::Changed);
+        }
+        let (mut counter, is_lost) = self.absent(policy, now);
+        let decision = counter.check(policy, now, cost);
+        if !decision.allowed {
+            return (blame_loss(decision, is_lost), Outcome::Unchanged);
+        }
+        self.put(key, counter);
+        (decision, Outcome::Changed)
+    }
+
+    /// Decides as [`Shard::charge`] would, and changes nothing.
+    pub(crate) fn peek(&mut self, key: KeyHash, policy: &Policy, cost: Cost, now: ShardTime) -> Decision {
+        let now = self.advance(now);
+        match self.table.get(&key) {
+            Some(row) => row.counter.peek(policy, now, cost),
+            None => {
+                let (counter, is_lost) = self.absent(policy, now);
+                blame_loss(counter.peek(policy, now, cost), is_lost)
+            }
+        }
+    }
+
+    /// Gives back cost that was charged at `decided_at`.
+    pub(crate) fn refund(
+        &mut self,
+        key: KeyHash,
+        policy: &Policy,
+        cost: Cost,
+        decided_at: ShardTime,
+        now: ShardTime,
+    ) -> Outcome {
+        let now = self.advance(now);
+        let Some(row) = self.table.get(&key) else { return Outcome::Unchanged };
+        let mut counter = row.counter.clone();
+        counter.refund(policy, decided_at, now, cost);
+        self.put(key, counter);
+        Outcome::Changed
+    }
+
+    /// Forgets what a key has used. Over a floor a row must stay, to say that this key starts anew.
+    pub(crate) fn reset(&mut self, key: KeyHash, policy: Option<&Policy>, now: ShardTime) -> Outcome {
+        self.advance(now);
+        match (self.floor, policy) {
+            (Some(_), Some(policy)) => {
+                self.put(key, Counter::fresh(policy));
+                Outcome::Changed
+            }
+            _ => match self.table.remove(&key) {
+                None => Outcome::Unchanged,
+                Some(row) => {
+                    if row.place == Place::Sealed {
+                        self.changed.push(key);
+                    }
+                    self.dirty |= page_bit(key);
+                    Outcome::Changed
+                }
+            },
+        }
+    }
+
+    /// The moment from which a row says no more than its absence would.
+    pub(crate) fn is_expired(&self, row: &Row, now: ShardTime) -> bool {
+        let own = row.counter.expires_at();
+        let floored = self.floor.map_or(ShardTime::ZERO, |floor| floor.plus(row.counter.shape().longest_window()));
+        own.max(floored) <= now
+    }
+
+    /// Time for this decision: never before the latest one.
+    fn advance(&mut self, now: ShardTime) -> ShardTime {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
+    /// The counter of a key without a row, and whether it stands for lost state.
+    fn absent(&self, policy: &Policy, now: ShardTime) -> (Counter, bool) {
+        match self.floor {
+            Some(floor) if policy.on_state_loss() == OnStateLoss::Deny => {
+                let counter = Counter::exhausted(policy, floor);
+                let is_lost = counter.expires_at() > now;
+                (counter, is_lost)
+            }
+            _ => (Counter::fresh(policy), false),
+        }
+    }
+
+    fn put(&mut self, key: KeyHash, counter: Counter) {
+        self.dirty |= page_bit(key);
+        let before = self.table.insert(key, Row { counter, place: Place::OpenFrame });
+        if before.is_none_or(|row| row.place == Place::Sealed) {
+            self.changed.push(key);
+        }
+    }
+}
+
+/// The page of a key within its shard.
+pub(crate) fn bucket_of(key: KeyHash) -> u8 {
+    let [bucket, ..] = (key.page_word() % u64::from(PAGES_PER_SHARD)).to_le_bytes();
+    bucket
+}
+
+fn page_bit(key: KeyHash) -> u64 {
+    1 << bucket_of(key)
+}
+
+fn blame_loss(decision: Decision, is_lost: bool) -> Decision {
+    if is_lost && !decision.allowed { Decision { reason: Reason::StateLost, ..decision } } else { decision }
+}
