@@ -89,6 +89,3 @@ impl FixedWindow {
         wait_until(self.start(shape), shape.window().nanos(), now)
     }
 }
-
-#[cfg(test)]
-mod tests;

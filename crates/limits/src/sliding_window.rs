@@ -132,8 +132,9 @@ impl SlidingWindow {
         let found = self.entries.iter().position(|entry| slot(entry.latest) == slot(decided_at));
         let Some(at) = found.filter(|_| decided_at >= self.counted_from) else { return };
         self.entries[at].cost = self.entries[at].cost.saturating_sub(cost.units());
+        // An empty entry goes, unless it is the newest: that one knows how late it is.
         if self.entries[at].cost == 0 && at + 1 < self.entries.len() {
-            self.entries = self.entries.iter().copied().filter(|entry| entry.cost > 0).collect();
+            self.entries = [&self.entries[..at], &self.entries[at + 1..]].concat().into();
         }
     }
 

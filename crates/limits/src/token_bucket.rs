@@ -15,7 +15,7 @@
 //!
 //! `late` is zero unless something was refunded. A refund gives back a decision's cost, less what the bucket was refilled between
 //! the decision and the refund: those tokens may have been spent already (a bucket that would have been full in between takes
-//! nothing in). Without that, a refund would let the sum above exceed its bound; `tests/refund.rs` shows it.
+//! nothing in). Without that, a refund would let the sum above exceed its bound; `tests/properties/refund.rs` shows it.
 //!
 //! A check that names a time before `since` is decided as if at `since`.
 

@@ -9,6 +9,8 @@
 //! * Fixed and sliding windows whose window is the same are kept as they are; another number of requests is just another limit.
 //! * A bucket takes over the level to the nanosecond, at most as an empty bucket: a limit that was lowered a hundredfold holds a
 //!   client for one refill and not for a hundred.
+//! * A bucket forgets what it earned again. The first window after it takes over the level, so an interval that straddles the change
+//!   may hold what the bucket earned in it before the change on top.
 //! * A fixed window's use may all have happened at the end of it, so it is placed at the moment of the change. Of the window
 //!   before that nothing is known: whoever changes from fixed to sliding may see the fixed window's double edge one last time.
 
@@ -56,13 +58,18 @@ fn converted(cell: &Cell, old: &LimitShape, new: &LimitShape, capacity: u64, now
     }
 }
 
-/// The part of a unit becomes the time that the new rate takes to earn it, rounded up to the nanosecond.
+/// The part of a unit becomes the time that the new rate takes to earn it, rounded up to the nanosecond; where a nanosecond earns
+/// more than the rest of the unit, the unit is rounded up instead.
 fn bucket(level: Level, new: &LimitShape, capacity: u64, at: ShardTime) -> TokenBucket {
+    let (window, requests) = (new.window_nanos().get(), new.requests().get());
+    let late = narrow(product(level.part, window).div_ceil(product(level.parts.get(), requests)));
     if level.whole >= capacity {
-        return TokenBucket::new(at, capacity, Nanos::ZERO);
+        TokenBucket::new(at, capacity, Nanos::ZERO)
+    } else if product(late, requests) > u128::from(window) {
+        TokenBucket::new(at, level.rounded_up(), Nanos::ZERO)
+    } else {
+        TokenBucket::new(at, level.whole, Nanos(late))
     }
-    let wait = product(level.part, new.window_nanos().get()).div_ceil(product(level.parts.get(), new.requests().get()));
-    TokenBucket::new(at, level.whole, Nanos(narrow(wait)))
 }
 
 /// The same charges in the sub-windows of the new window: entries that fall into one become one, as old as its latest.
