@@ -42,6 +42,9 @@ pub struct Record {
     pub value: Option<Vec<u8>>,
 }
 
+/// A record's key and value, as [`Store::records`] returns them.
+pub type KeyValue = (Vec<u8>, Vec<u8>);
+
 /// Receives what [`Store::recover`] reads back.
 pub trait Recovery {
     /// A page as of the last checkpoint.
@@ -95,6 +98,10 @@ pub enum Doubt {
     PowerCut,
     #[error("the high-water mark of completed commits is missing or unreadable")]
     MarkUnreadable,
+    #[error("records or a checkpoint that were completed are missing: the end of the database was cut off")]
+    WritesMissing,
+    #[error("an earlier start found the journal doubtful and its counters were not discarded since ({reason})")]
+    Unsettled { reason: String },
 }
 
 /// Reading back failed as a whole; nothing may be served from this directory.
@@ -106,14 +113,17 @@ pub struct RecoverError {
 
 /// A write failed. The store has stopped and refuses every later write with the same reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot write the journal: {reason}; free space or repair the disk, then start again (nothing that was answered is lost)")]
+#[error(
+    "cannot write the journal: {reason}; free space or repair the disk, then start again (nothing that was answered is lost)"
+)]
 pub struct WriteError {
     pub reason: String,
 }
 
-/// A journal of one node. Writes come from one thread at a time; `sync` may run beside them.
+/// A journal of one node. Appends come from one thread, pages and checkpoints from another, records and syncs from any.
 pub trait Store: Send + Sync {
-    /// Reads everything back, once, before the first write: the pages, then the frames behind them.
+    /// Reads everything back, once, before the first write: the pages, then the frames behind them. A doubt stays a doubt at
+    /// every later start, until [`Store::discard_counters`] settles it.
     ///
     /// # Errors
     /// [`RecoverError`] when the directory cannot be read at all. Damage that leaves the rest readable is a [`Doubt`].
@@ -122,7 +132,8 @@ pub trait Store: Send + Sync {
     /// Appends one frame. `commit` is the successor of the last one.
     ///
     /// # Errors
-    /// [`WriteError`] when the frame may not be in the journal, or when an earlier write failed.
+    /// [`WriteError`] when the frame may not be in the journal, when `commit` is another number, or when an earlier write
+    /// failed.
     fn append(&self, commit: CommitNo, frame: &[u8], sync: CommitSync) -> Result<(), WriteError>;
 
     /// Puts everything appended so far on disk.
@@ -137,13 +148,15 @@ pub trait Store: Send + Sync {
     /// [`WriteError`] as for [`Store::append`].
     fn write_pages(&self, pages: &[(PageId, Vec<u8>)]) -> Result<(), WriteError>;
 
-    /// Declares that the pages hold everything up to and including `upto`: syncs, then cuts the journal behind it.
+    /// Declares that the pages hold everything up to and including `upto`: syncs, then cuts the journal behind it. An older
+    /// `upto` than that of the last checkpoint changes nothing.
     ///
     /// # Errors
     /// [`WriteError`] as for [`Store::append`].
     fn checkpoint(&self, upto: CommitNo) -> Result<(), WriteError>;
 
-    /// Drops every page and frame (not the records), because they may not be resumed from.
+    /// Drops every page and frame (not the records), because they may not be resumed from, and settles the doubts. Commit
+    /// numbers go on.
     ///
     /// # Errors
     /// [`WriteError`] as for [`Store::append`].
@@ -159,7 +172,7 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// [`RecoverError`] when one cannot be read or fails its checksum.
-    fn records(&self, kind: RecordKind) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RecoverError>;
+    fn records(&self, kind: RecordKind) -> Result<Vec<KeyValue>, RecoverError>;
 
     /// Bytes of frames behind the last checkpoint.
     fn journal_bytes(&self) -> u64;
