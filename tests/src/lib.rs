@@ -1,1 +1,2 @@
 //! What the tests of the whole share.
+pub mod tidy;
