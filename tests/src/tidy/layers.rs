@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("drl-host", &["drl-core", "drl-limits", "drl-engine", "drl-store", "drl-configuration"]),
     ("drl-embedded", &["drl-core", "drl-limits", "drl-store", "drl-configuration", "drl-client", "drl-host"]),
     ("drl-node", &["drl-core", "drl-proto", "drl-limits", "drl-store", "drl-configuration", "drl-host"]),
-    ("drl", &["drl-core", "drl-proto", "drl-limits", "drl-replay", "drl-configuration", "drl-node"]),
+    ("drl", &["drl-core", "drl-proto", "drl-limits", "drl-replay", "drl-configuration", "drl-host", "drl-node"]),
     ("drl-tests", &["drl-core", "drl-limits", "drl-replay", "drl-embedded", "drl-proto"]),
 ];
 
@@ -39,7 +39,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("prometheus-client", &["drl-node"]),
     ("clap", &["drl"]),
     ("toml", &["drl"]),
-    // A library says exactly what can go wrong; only programs and tests may lump it together.
+    // A library says exactly what can go wrong; only programs and tests may lump it together (see `may_name`).
     ("anyhow", &["drl", "drl-tests"]),
     ("hashring", &["drl-ring"]),
     ("etcd-client", &["drl-coordination"]),
@@ -76,13 +76,18 @@ pub(super) fn effects_have_one_home(tree: &Tree) -> Vec<Finding> {
     for (path, package, entry) in dependencies(tree) {
         let home = HOMES.iter().find(|(name, _)| *name == entry.key);
         if let Some((name, homes)) = home
-            && !homes.contains(&package)
+            && !may_name(package, &entry, homes)
         {
             let message = format!("only {} may name {name}, not {package}", homes.join(", "));
             findings.push(Finding::of_line(path, entry.index, message));
         }
     }
     findings
+}
+
+fn may_name(package: &str, entry: &Entry<'_>, homes: &[&str]) -> bool {
+    let is_for_tests = entry.key == "anyhow" && entry.table == "dev-dependencies";
+    is_for_tests || homes.contains(&package)
 }
 
 pub(super) fn pure_crates_stay_pure(tree: &Tree) -> Vec<Finding> {
@@ -139,6 +144,13 @@ mod tests {
         let text = manifest("drl-host", "rocksdb.workspace = true\n");
         let found = effects_have_one_home(&Tree::of(&[("crates/host/Cargo.toml", &text)]));
         assert_eq!(messages(&found), ["crates/host/Cargo.toml:4: only drl-store may name rocksdb, not drl-host"]);
+    }
+
+    #[test]
+    fn lumped_errors_in_a_library_are_caught_and_in_its_tests_are_not() {
+        let text = manifest("drl-store", "anyhow.workspace = true\n[dev-dependencies]\nanyhow.workspace = true\n");
+        let found = effects_have_one_home(&Tree::of(&[("crates/store/Cargo.toml", &text)]));
+        assert_eq!(messages(&found), ["crates/store/Cargo.toml:4: only drl, drl-tests may name anyhow, not drl-store"]);
     }
 
     #[test]
