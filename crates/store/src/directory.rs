@@ -116,6 +116,13 @@ impl Directory {
         self.root.join("db")
     }
 
+    /// Bytes of the database's WAL files; what cannot be asked counts as nothing.
+    pub(crate) fn wal_bytes(&self) -> u64 {
+        let entries = fs::read_dir(self.database()).into_iter().flatten().flatten();
+        let logs = entries.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "log"));
+        logs.filter_map(|log| log.metadata().ok()).fold(0, |sum, log| sum.saturating_add(log.len()))
+    }
+
     pub(crate) fn mark(&self) -> PathBuf {
         self.root.join("mark")
     }

@@ -21,8 +21,11 @@ pub enum OpenError {
     NotADataDirectory { dir: PathBuf, reason: String },
     #[error("cannot use {}: {source}; check that the path exists and may be written", path.display())]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("no space left on device under {}; free space, then start again (nothing that was answered is lost)", dir.display())]
-    NoSpace { dir: PathBuf },
+    #[error(
+        "no space left on device under {}; free {} MiB (what the journal needs to be read back), then start again (nothing that was answered is lost)",
+        dir.display(), needed_bytes.div_ceil(1 << 20)
+    )]
+    NoSpace { dir: PathBuf, needed_bytes: u64 },
     #[error(
         "the database in {} cannot be opened: {reason}; repair the disk, or move the directory away to start without its counters",
         dir.display()
@@ -33,6 +36,9 @@ pub enum OpenError {
 /// What the operating system's ENOSPC reads like, in its own messages and in RocksDB's.
 const NO_SPACE: &str = "No space left on device";
 
+/// Enough for the small files of a database and for its first frames.
+const SPACE_BYTES_MIN: u64 = 16 << 20;
+
 impl OpenError {
     /// Whether a later attempt can succeed without anybody choosing another directory.
     #[must_use]
@@ -42,15 +48,17 @@ impl OpenError {
 
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         if source.kind() == std::io::ErrorKind::StorageFull {
-            return Self::NoSpace { dir: path.to_owned() };
+            return Self::NoSpace { dir: path.to_owned(), needed_bytes: SPACE_BYTES_MIN };
         }
         Self::Io { path: path.to_owned(), source }
     }
 
-    pub(crate) fn rocks(dir: &Path, error: &rocksdb::Error) -> Self {
+    /// What RocksDB said about the database in `dir`, whose WAL has `wal_bytes`.
+    pub(crate) fn rocks(dir: &Path, wal_bytes: u64, error: &rocksdb::Error) -> Self {
         let reason = error.to_string();
         if reason.contains(NO_SPACE) {
-            return Self::NoSpace { dir: dir.to_owned() };
+            // Reading the WAL back writes it once more, as table files.
+            return Self::NoSpace { dir: dir.to_owned(), needed_bytes: wal_bytes.saturating_add(SPACE_BYTES_MIN) };
         }
         Self::Rocks { dir: dir.to_owned(), reason }
     }

@@ -68,7 +68,7 @@ impl RocksStore {
         let mut directory = Directory::open(dir, &options.node_id)?;
         let path = directory.database();
         let db = DB::open_cf_descriptors(&options::database(directory.stage()), &path, options::column_families())
-            .map_err(|error| OpenError::rocks(dir, &error))?;
+            .map_err(|error| OpenError::rocks(dir, directory.wal_bytes(), &error))?;
         if directory.stage() == Stage::New {
             let mark = directory.mark();
             MarkFile::begin(&mark, directory.lineage(), Mark::default())
