@@ -14,6 +14,7 @@ mod policy_document;
 mod policy_file;
 mod policy_set;
 mod published;
+mod seeded;
 mod selector;
 mod selector_map;
 mod service;

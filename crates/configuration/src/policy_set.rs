@@ -8,12 +8,13 @@ use drl_core::caps::{NAMESPACES_MAX, POLICIES_MAX};
 use drl_core::{LimitKey, Namespace};
 use drl_limits::Policy;
 
+use crate::seeded::Seeded;
 use crate::selector_map::SelectorMap;
 use crate::{InvalidSelector, Matched, Selector};
 
 #[derive(Debug, Default)]
 pub struct PolicySet {
-    namespaces: HashMap<Box<str>, SelectorMap<Entry>>,
+    namespaces: HashMap<Box<str>, SelectorMap<Entry>, Seeded>,
     len: usize,
 }
 

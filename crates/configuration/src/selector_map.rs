@@ -6,12 +6,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::seeded::Seeded;
 use crate::selector::printable;
 use crate::{Matched, Selector};
 
 #[derive(Debug)]
 pub(crate) struct SelectorMap<V> {
-    clients: HashMap<Box<[u8]>, V>,
+    clients: HashMap<Box<[u8]>, V, Seeded>,
     /// Longest first; none is empty.
     prefixes: Vec<PrefixesOfLength<V>>,
     default: Option<V>,
@@ -20,7 +21,7 @@ pub(crate) struct SelectorMap<V> {
 #[derive(Debug)]
 struct PrefixesOfLength<V> {
     length: usize,
-    values: HashMap<Box<[u8]>, PrefixValue<V>>,
+    values: HashMap<Box<[u8]>, PrefixValue<V>, Seeded>,
 }
 
 #[derive(Debug)]
@@ -32,7 +33,7 @@ struct PrefixValue<V> {
 
 impl<V> SelectorMap<V> {
     pub(crate) fn new() -> Self {
-        Self { clients: HashMap::new(), prefixes: Vec::new(), default: None }
+        Self { clients: HashMap::default(), prefixes: Vec::new(), default: None }
     }
 
     /// The value for a client, and by what it was matched.
@@ -65,7 +66,7 @@ impl<V> SelectorMap<V> {
             Selector::Prefix(prefix) => {
                 let length = prefix.len();
                 let at = self.place_of(length).unwrap_or_else(|at| {
-                    self.prefixes.insert(at, PrefixesOfLength { length, values: HashMap::new() });
+                    self.prefixes.insert(at, PrefixesOfLength { length, values: HashMap::default() });
                     at
                 });
                 let text = printable(&prefix).into();
