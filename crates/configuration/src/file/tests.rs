@@ -1,3 +1,6 @@
+//! A policy file that is edited, swapped, broken and removed. Looks are asked for, so that no test waits for a clock; one test has the
+//! thread look by itself.
+
 use std::fs;
 
 use drl_core::{ClientId, Namespace};

@@ -1,3 +1,5 @@
+//! Every field of a policy with values that are not possible, and what is said of them; and the round trip of those that are.
+
 use drl_limits::{Algorithm, Durability, OnStateLoss, OnUnavailable};
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Policy files as text: who gets which policy, which faults are said, and what keeps its revision.
+
 use super::*;
 use crate::Matched;
 use crate::policy_set::tests::{key, policy};

@@ -1,3 +1,5 @@
+//! The lookup order by example and against a scan over all policies, and the caps of a set.
+
 use drl_core::ClientId;
 use drl_limits::{Limit, PolicySpec};
 use proptest::prelude::*;

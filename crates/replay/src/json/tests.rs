@@ -1,3 +1,5 @@
+//! JSON lines as loggers write them, and lines that are none.
+
 use super::*;
 
 fn parse_with(line: &str, key: &Key) -> Result<(u64, Option<String>), MalformedReason> {

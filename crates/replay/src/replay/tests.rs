@@ -1,3 +1,5 @@
+//! How a log is cut into lines. What a replay decides is tested in the crate's `tests` folder.
+
 use std::io::BufReader;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Times as logs write them, at the edges of days, years, zones and of what can be counted.
+
 use super::*;
 
 fn combined(text: &str) -> Option<String> {
