@@ -1,2 +1,5 @@
-//! What the tests of the whole share.
+//! What the tests of the whole share: a real node as a process, a plain Redis client, and the checks of the house.
+
+pub mod node;
+pub mod resp;
 pub mod tidy;

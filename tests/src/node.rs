@@ -1,0 +1,128 @@
+//! A real `drl serve` process on free ports, ended when it is dropped.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::resp::Connection;
+
+/// A running node.
+pub struct Node {
+    process: Child,
+    addresses: HashMap<String, SocketAddr>,
+    log: PathBuf,
+}
+
+/// The `drl` binary that was built beside this test.
+///
+/// # Errors
+/// It was not built; `tests/run` builds it first.
+pub fn drl_binary() -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let built = test.ancestors().nth(2).context("no target directory")?.join("drl");
+    ensure!(built.exists(), "{} is missing: run `cargo build --release --bin drl` first, or tests/run", built.display());
+    Ok(built)
+}
+
+impl Node {
+    /// Starts a node on `data_dir` and waits until it says that it is ready.
+    ///
+    /// # Errors
+    /// It ended before it was ready; the error holds its log.
+    pub fn start(data_dir: &Path, extra: &[&str]) -> Result<Self> {
+        let log = data_dir.with_extension("log");
+        let log_file = std::fs::File::options().create(true).append(true).open(&log)?;
+        let loopback = ["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--resp-listen", "127.0.0.1:0"];
+        let mut process = Command::new(drl_binary()?)
+            .arg("serve")
+            .arg("--data-dir")
+            .arg(data_dir)
+            .args(loopback)
+            .args(extra)
+            .stdout(Stdio::piped())
+            .stderr(log_file)
+            .spawn()?;
+        let stdout = process.stdout.take().context("no stdout")?;
+        let mut addresses = HashMap::new();
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            if line == "ready" {
+                return Ok(Self { process, addresses, log });
+            }
+            if let Some((door, address)) = line.split_once(' ') {
+                addresses.insert(door.to_owned(), address.parse().with_context(|| line.clone())?);
+            }
+        }
+        let status = process.wait()?;
+        bail!("the node ended before it was ready ({status}): {}", std::fs::read_to_string(&log)?)
+    }
+
+    /// Where a door (`grpc`, `http`, `resp`) listens.
+    ///
+    /// # Errors
+    /// The node did not print it.
+    pub fn address(&self, door: &str) -> Result<SocketAddr> {
+        self.addresses.get(door).copied().with_context(|| format!("no address for {door}"))
+    }
+
+    /// # Errors
+    /// The node does not listen.
+    pub fn resp(&self) -> Result<Connection> {
+        Connection::open(self.address("resp")?)
+    }
+
+    /// Runs `drl` with `--endpoint` of this node.
+    ///
+    /// # Errors
+    /// The command could not be started.
+    pub fn drl(&self, arguments: &[&str]) -> Result<std::process::Output> {
+        let endpoint = self.address("grpc")?.to_string();
+        Ok(Command::new(drl_binary()?).args(arguments).args(["--endpoint", &endpoint]).output()?)
+    }
+
+    /// What it logged so far, earlier nodes on the same directory included.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn log(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(&self.log)?)
+    }
+
+    /// Process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// SIGKILL: no goodbye.
+    ///
+    /// # Errors
+    /// It could not be waited for.
+    pub fn kill_9(mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    /// SIGTERM, and waits for the end.
+    ///
+    /// # Errors
+    /// It could not be waited for.
+    pub fn terminate(mut self) -> Result<ExitStatus> {
+        let killed = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;
+        ensure!(killed.success(), "kill -TERM failed");
+        Ok(self.process.wait()?)
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended already; either way nothing is left behind.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
