@@ -147,9 +147,9 @@ impl SlidingWindow {
         Level::whole(sum(self.live(shape, now)))
     }
 
-    /// The entries that still count at `now`.
+    /// The entries that still count at `now`. At a time before the newest charge all do: a charge drops what expired until then.
     pub(crate) fn live(&self, shape: &LimitShape, now: ShardTime) -> &[Entry] {
-        let (now, window) = (now.max(self.latest()), shape.window().nanos());
+        let window = shape.window().nanos();
         let expired = self.entries.iter().take_while(|entry| now.since(entry.latest) >= window).count();
         &self.entries[expired..]
     }

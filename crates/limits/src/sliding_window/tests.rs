@@ -49,3 +49,16 @@ fn a_refunded_entry_goes_and_the_newest_stays_to_know_the_time() {
     assert_eq!(cell.entries(), [Entry { latest: second, cost: 0 }]);
     assert_eq!(cell.expires_at(&shape), ShardTime::ZERO);
 }
+
+#[test]
+fn a_newest_entry_that_was_refunded_whole_is_used_again() {
+    let shape = shape("1s");
+    let mut cell = SlidingWindow::default();
+    for now in [100_000_000, 900_000_000, 5_000_000_000] {
+        cell.charge(&shape, ShardTime(now), Cost::ONE);
+        cell.refund(&shape, ShardTime(now), Cost::ONE);
+        assert_eq!(cell.entries(), [Entry { latest: ShardTime(now), cost: 0 }]);
+    }
+    cell.charge(&shape, ShardTime(5_500_000_000), Cost::ONE);
+    assert_eq!(cell.entries(), [Entry { latest: ShardTime(5_500_000_000), cost: 1 }]);
+}

@@ -166,3 +166,45 @@ fn an_exhausted_counter_knows_nothing_of_earlier_decisions() {
         assert_eq!(counter.peek(&policy, at, Cost::ONE).remaining, 0, "{algorithm}");
     }
 }
+
+/// `A` expired under the short window; what is carried over is `B`.
+#[test]
+fn a_refund_from_before_a_change_of_window_takes_nothing_of_what_was_carried_over() {
+    for algorithm in [Algorithm::FixedWindow, Algorithm::SlidingWindow, Algorithm::TokenBucket] {
+        let (short, long) = (policy(algorithm, &[(10, "1s")], None), policy(algorithm, &[(10, "1m")], None));
+        let [a, b, changed] = [0, 1_200, 1_300].map(|millis| ShardTime(600 * SECOND + millis * 1_000_000));
+        let mut counter = Counter::fresh(&short);
+        assert!(counter.check(&short, a, cost(10)).allowed);
+        assert!(counter.check(&short, b, cost(5)).allowed);
+        let room = counter.check(&long, changed, Cost::ONE).remaining;
+        counter.refund(&long, a, changed, cost(10));
+        assert_eq!(counter.peek(&long, changed, Cost::ONE).remaining, room, "{algorithm}");
+    }
+}
+
+#[test]
+fn a_refund_from_before_a_change_of_requests_gives_room() {
+    for algorithm in [Algorithm::FixedWindow, Algorithm::SlidingWindow] {
+        let (old, new) = (policy(algorithm, &[(10, "1m")], None), policy(algorithm, &[(20, "1m")], None));
+        let [decided_at, now] = [601, 602].map(|second| ShardTime(second * SECOND));
+        let mut counter = Counter::fresh(&old);
+        counter.check(&old, decided_at, cost(10));
+        assert_eq!(counter.check(&new, now, Cost::ONE).remaining, 9);
+        counter.refund(&new, decided_at, now, cost(4));
+        assert_eq!(counter.peek(&new, now, Cost::ONE).remaining, 13, "{algorithm}");
+    }
+}
+
+/// A decision that this counter never counted, because it was dropped or lost in between.
+#[test]
+fn a_refund_of_a_window_that_the_counter_does_not_hold_gives_nothing() {
+    for algorithm in [Algorithm::FixedWindow, Algorithm::SlidingWindow] {
+        let policy = policy(algorithm, &[(5, "1s")], None);
+        let mut counter = Counter::fresh(&policy);
+        counter.check(&policy, ShardTime(10 * SECOND), cost(5));
+        for second in [8, 9, 11, 12] {
+            counter.refund(&policy, ShardTime(second * SECOND), ShardTime(12 * SECOND), cost(5));
+        }
+        assert_eq!(counter.peek(&policy, ShardTime(10 * SECOND), Cost::ONE).remaining, 0, "{algorithm}");
+    }
+}

@@ -98,3 +98,33 @@ fn a_fixed_window_that_was_left_does_not_open_again() {
     let admitted = [5, 5].map(|n| Admission { at: second(n), cost: 1 });
     assert_eq!(Trace::new(admitted.to_vec()).check(&policy), Ok(()));
 }
+
+#[test]
+fn a_charge_after_a_refund_does_not_go_back_in_time() {
+    for algorithm in [Algorithm::FixedWindow, Algorithm::SlidingWindow, Algorithm::TokenBucket] {
+        let policy = policy(algorithm, &[(1, "1s")], None);
+        let mut counter = Counter::fresh(&policy);
+        let (now, past) = (ShardTime(100_000_000_000), ShardTime(50_000_000_000));
+        counter.check(&policy, now, Cost::ONE);
+        counter.refund(&policy, now, now, Cost::ONE);
+        assert!(counter.check(&policy, past, Cost::ONE).allowed, "{algorithm}");
+        assert!(!counter.check(&policy, now, Cost::ONE).allowed, "{algorithm}");
+    }
+}
+
+#[test]
+fn a_change_of_policy_that_names_an_earlier_time_releases_nothing_early() {
+    let algorithms = [Algorithm::FixedWindow, Algorithm::SlidingWindow, Algorithm::TokenBucket];
+    for (old, new) in algorithms.into_iter().flat_map(|old| algorithms.map(|new| (old, new))) {
+        let (old, new) = (
+            policy(old, &[(10, "1m")], None),
+            policy(new, &[(10, "1m")], Some(10).filter(|_| new == Algorithm::TokenBucket)),
+        );
+        let mut counter = Counter::fresh(&old);
+        let (now, past) = (ShardTime(150_000_000_000), ShardTime(100_000_000_000));
+        assert!(counter.check(&old, now, Cost::new(10).unwrap()).allowed);
+        assert!(!counter.check(&new, past, Cost::ONE).allowed);
+        let decision = counter.check(&new, now, Cost::ONE);
+        assert_eq!((decision.allowed, decision.remaining), (false, 0), "{} to {}", old.algorithm(), new.algorithm());
+    }
+}
