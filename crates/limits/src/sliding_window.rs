@@ -126,15 +126,38 @@ impl SlidingWindow {
         self.forget_counted_from(shape);
     }
 
-    /// Gives back what a decision took, if its sub-window still counts.
+    /// Gives back what a decision took, if its sub-window still counts. A time after every charge names no decision: the caller
+    /// knows that there was one lately, but not when. Then the oldest use goes first. What stays counted is at least as young as
+    /// what it stands for, so no later window is opened by it.
     pub(crate) fn refund(&mut self, shape: &LimitShape, decided_at: ShardTime, cost: Cost) {
+        if decided_at > self.latest() {
+            return self.refund_oldest(shape, decided_at, cost);
+        }
         let slot = |time: ShardTime| time.0 / shape.sub_window_nanos();
         let found = self.entries.iter().position(|entry| slot(entry.latest) == slot(decided_at));
         let Some(at) = found.filter(|_| decided_at >= self.counted_from) else { return };
         self.entries[at].cost = self.entries[at].cost.saturating_sub(cost.units());
-        // An empty entry goes, unless it is the newest: that one knows how late it is.
-        if self.entries[at].cost == 0 && at + 1 < self.entries.len() {
-            self.entries = [&self.entries[..at], &self.entries[at + 1..]].concat().into();
+        self.drop_empty();
+    }
+
+    fn refund_oldest(&mut self, shape: &LimitShape, now: ShardTime, cost: Cost) {
+        let expired = self.entries.len() - self.live(shape, now).len();
+        let mut left = cost.units();
+        for entry in &mut self.entries[expired..] {
+            let back = entry.cost.min(left);
+            entry.cost -= back;
+            left -= back;
+        }
+        self.drop_empty();
+    }
+
+    /// An empty entry goes, unless it is the newest: that one knows how late it is.
+    fn drop_empty(&mut self) {
+        if let [older @ .., newest] = &*self.entries
+            && older.iter().any(|entry| entry.cost == 0)
+        {
+            let used = older.iter().filter(|entry| entry.cost > 0);
+            self.entries = used.chain([newest]).copied().collect();
         }
     }
 

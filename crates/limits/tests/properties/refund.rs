@@ -34,6 +34,29 @@ proptest! {
         }
     }
 
+    /// A caller that gives back what it was granted last, without knowing when that was.
+    #[test]
+    fn a_refund_of_the_last_decision_at_an_unnamed_time_keeps_every_limit(
+        policy in policies_of(Algorithm::SlidingWindow),
+        steps in steps(200),
+        picks in proptest::collection::vec(any::<bool>(), 200),
+    ) {
+        let shortest = policy.limits().iter().map(|limit| limit.window().nanos()).min().unwrap();
+        let mut counter = Counter::fresh(&policy);
+        let mut admitted: Vec<Admission> = Vec::new();
+        for ((now, cost_asked), refunds) in checks(&policy, &steps).into_iter().zip(picks) {
+            let last = admitted.last().copied();
+            if refunds && let Some(last) = last && now.since(last.at) < shortest {
+                admitted.pop();
+                counter.refund(&policy, now, now, cost(last.cost));
+            }
+            if counter.check(&policy, now, cost_asked).allowed {
+                admitted.push(Admission { at: now, cost: cost_asked.units() });
+            }
+            prop_assert_eq!(Trace::new(admitted.clone()).check(&policy), Ok(()));
+        }
+    }
+
     #[test]
     fn a_refund_at_once_leaves_the_room_that_was_there_before(scenario in scenarios(60)) {
         let policy = &scenario.policy;
@@ -207,4 +230,17 @@ fn a_refund_of_a_window_that_the_counter_does_not_hold_gives_nothing() {
         }
         assert_eq!(counter.peek(&policy, ShardTime(10 * SECOND), Cost::ONE).remaining, 0, "{algorithm}");
     }
+}
+
+#[test]
+fn a_refund_at_an_unnamed_time_gives_the_room_back() {
+    let policy = policy(Algorithm::SlidingWindow, &[(5, "1m")], None);
+    let mut counter = Counter::fresh(&policy);
+    for second in [600, 610, 620] {
+        assert!(counter.check(&policy, ShardTime(second * SECOND), Cost::ONE).allowed);
+    }
+    let now = ShardTime(640 * SECOND);
+    counter.refund(&policy, now, now, cost(2));
+    assert_eq!(counter.peek(&policy, now, Cost::ONE).remaining, 4);
+    assert_eq!(counter.expires_at(), ShardTime(680 * SECOND), "the oldest went first");
 }
