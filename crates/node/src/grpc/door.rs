@@ -1,0 +1,82 @@
+//! Connections of gRPC, with bounds for everything that a client can make large or slow: messages, headers, streams, resets, silence.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drl_core::caps::{GRPC_MESSAGE_BYTES_MAX, GRPC_STREAMS_MAX, HTTP_HEAD_BYTES_MAX};
+use drl_proto::v1::limits_server::LimitsServer;
+use drl_proto::v1::rate_limit_server::RateLimitServer;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic::transport::server::Router;
+
+use crate::entrance::Entrance;
+use crate::grpc::check::CheckService;
+use crate::grpc::limits::LimitsService;
+use crate::grpc::stream::GrpcStream;
+use crate::judge::Judge;
+use crate::policies::StoredPolicies;
+
+/// Longest call. It leaves room for the wait for the journal, which ends first and says more.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A silent connection is asked after this long whether anybody is there, and closed when no answer comes in time.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(10));
+
+/// Streams that a client may open and reset before they are accepted; more is an attack (CVE-2023-44487).
+const PENDING_RESETS_MAX: usize = 20;
+
+/// Connections that were accepted and that tonic has not taken yet.
+const ARRIVALS_MAX: usize = 16;
+
+pub(crate) struct GrpcDoor {
+    entrance: Entrance,
+    router: Router,
+}
+
+impl GrpcDoor {
+    pub(crate) fn new(entrance: Entrance, judge: Judge, policies: Arc<StoredPolicies>) -> Self {
+        let checks = RateLimitServer::new(CheckService::new(judge))
+            .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX);
+        // A page of a thousand long policies is larger than what anybody may send.
+        let limits = LimitsServer::new(LimitsService::new(policies)).max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX);
+        let header_bytes = u32::try_from(HTTP_HEAD_BYTES_MAX).unwrap_or(u32::MAX);
+        let router = Server::builder()
+            .timeout(CALL_TIMEOUT)
+            .max_concurrent_streams(GRPC_STREAMS_MAX)
+            .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
+            .http2_max_header_list_size(header_bytes)
+            .http2_keepalive_interval(Some(KEEPALIVE.0))
+            .http2_keepalive_timeout(Some(KEEPALIVE.1))
+            .add_service(checks)
+            .add_service(limits);
+        Self { entrance, router }
+    }
+
+    /// Serves until `stop`, then lets every call that has begun end. Dropping the future closes the rest.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let Self { entrance, router } = self;
+        let (arrived, arrivals) = mpsc::channel::<io::Result<GrpcStream>>(ARRIVALS_MAX);
+        let accept = async {
+            loop {
+                let guest = tokio::select! {
+                    () = stop.cancelled() => break,
+                    guest = entrance.next(|_| ()) => guest,
+                };
+                if arrived.send(Ok(GrpcStream::from(guest))).await.is_err() {
+                    break;
+                }
+            }
+            drop((entrance, arrived));
+        };
+        let serve = router.serve_with_incoming_shutdown(ReceiverStream::new(arrivals), stop.clone().cancelled_owned());
+        let ((), served) = tokio::join!(accept, serve);
+        if let Err(error) = served {
+            tracing::warn!(%error, "gRPC door closed with an error");
+        }
+    }
+}

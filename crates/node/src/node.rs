@@ -1,0 +1,156 @@
+//! A standalone node: a data directory, a host over it, and the doors in front. It starts in the order in which things depend on each
+//! other and stops in the reverse one: doors first, then the journal.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drl_configuration::ConfigurationService;
+use drl_host::{Host, HostOptions, boot_id};
+use drl_store::{OpenOptions, RocksStore, Store};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::entrance::Entrance;
+use crate::error::{RunError, StartError};
+use crate::files;
+use crate::grpc::door::GrpcDoor;
+use crate::http::door::HttpDoor;
+use crate::http::routes::Shared;
+use crate::judge::Judge;
+use crate::listen::{Addresses, listen};
+use crate::metrics::{Door, Metrics};
+use crate::options::NodeOptions;
+use crate::policies::StoredPolicies;
+use crate::resp::door::RespDoor;
+
+/// How long the last commit and the sync of the journal may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A started node; its addresses are open, and [`Node::run`] serves them.
+pub struct Node {
+    host: Host,
+    addresses: Addresses,
+    grpc: GrpcDoor,
+    http: HttpDoor,
+    resp: Option<RespDoor>,
+    drain_timeout: Duration,
+}
+
+/// The open listeners, in the order of the flags.
+struct Listeners {
+    grpc: TcpListener,
+    http: TcpListener,
+    resp: Option<TcpListener>,
+}
+
+impl Node {
+    /// Opens the data directory, recovers the counters, loads the policies and listens.
+    ///
+    /// # Errors
+    /// [`StartError`]; each condition has its variant, and each message says what to do.
+    pub async fn start(options: NodeOptions) -> Result<Self, StartError> {
+        let connections_max = files::connections_per_door(3);
+        let boot_id = boot_id().map_err(|source| StartError::BootId { source })?;
+        let store = open_store(&options, &boot_id).await?;
+        let (listeners, addresses) = open_listeners(&options).await?;
+        let host_options = HostOptions {
+            journal_sync: options.journal_sync,
+            unknown_client: options.unknown_client,
+            shards: options.shards,
+            ..HostOptions::new(boot_id)
+        };
+        let (host, policies) = blocking(move || recover(store, host_options)).await?;
+        let metrics = Arc::new(Metrics::new());
+        let judge = Judge::new(host.clone(), Arc::clone(&metrics));
+        let entrance = |listener, door| Entrance::new(listener, connections_max, door, Arc::clone(&metrics));
+        let grpc = GrpcDoor::new(entrance(listeners.grpc, Door::Grpc), judge.clone(), Arc::clone(&policies));
+        let http = HttpDoor::new(entrance(listeners.http, Door::Http), Shared { judge, policies });
+        let resp = listeners.resp.map(|listener| {
+            let entrance = entrance(listener, Door::Resp);
+            RespDoor::new(entrance, host.clone(), Arc::clone(&metrics), options.default_durability)
+        });
+        let NodeOptions { node_id, data_dir, drain_timeout, .. } = options;
+        tracing::info!(%node_id, data_dir = %data_dir.display(), ?addresses, counters = host.stats().counters, "node started");
+        Ok(Self { host, addresses, grpc, http, resp, drain_timeout })
+    }
+
+    /// Where the node really listens.
+    #[must_use]
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Serves until `shutdown` resolves, then takes no more connections, lets what has begun finish within the drain timeout, and
+    /// closes the journal.
+    ///
+    /// # Errors
+    /// [`RunError::Stopped`] when a write failed: the node has stopped deciding, said so to everybody who asked, and shut its doors.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+        let Self { host, grpc, http, resp, drain_timeout, .. } = self;
+        let stop = CancellationToken::new();
+        let mut doors = tokio::task::JoinSet::new();
+        doors.spawn(grpc.run(stop.clone()));
+        doors.spawn(http.run(stop.clone()));
+        if let Some(resp) = resp {
+            doors.spawn(resp.run(stop.clone()));
+        }
+        tokio::select! {
+            () = shutdown => tracing::info!("stopping: finishing what has begun"),
+            stopped = host.stopped() => tracing::error!(reason = %stopped.reason, "the journal has stopped"),
+        }
+        stop.cancel();
+        let drained = timeout(drain_timeout, async { while doors.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            tracing::warn!(?drain_timeout, "requests were still in flight; their connections are closed");
+            doors.shutdown().await;
+        }
+        host.ready()?;
+        match timeout(CLOSE_TIMEOUT, host.close()).await {
+            Ok(closed) => Ok(closed?),
+            Err(_) => {
+                let reason =
+                    format!("the journal could not be closed within {CLOSE_TIMEOUT:?}; the next start checks it");
+                Err(RunError::Stopped(drl_host::Stopped { reason: reason.into() }))
+            }
+        }
+    }
+}
+
+async fn open_store(options: &NodeOptions, boot_id: &str) -> Result<Arc<dyn Store>, StartError> {
+    let dir = options.data_dir.clone();
+    let open = OpenOptions { node_id: options.node_id.clone(), boot_id: boot_id.to_owned() };
+    blocking(move || Ok(Arc::new(RocksStore::open(&dir, open)?) as Arc<dyn Store>)).await
+}
+
+/// Policies first, so that the host never decides without them.
+fn recover(store: Arc<dyn Store>, options: HostOptions) -> Result<(Host, Arc<StoredPolicies>), StartError> {
+    let policies = Arc::new(StoredPolicies::load(Arc::clone(&store))?);
+    let configuration: Arc<dyn ConfigurationService> = policies.clone();
+    let host = Host::open(store, configuration, options)?;
+    Ok((host, policies))
+}
+
+async fn open_listeners(options: &NodeOptions) -> Result<(Listeners, Addresses), StartError> {
+    let (grpc, grpc_address) = listen("--listen", options.listen).await?;
+    let (http, http_address) = listen("--http-listen", options.http_listen).await?;
+    let (resp, resp_address) = match options.resp_listen {
+        Some(address) => {
+            listen("--resp-listen", address).await.map(|(listener, address)| (Some(listener), Some(address)))?
+        }
+        None => (None, None),
+    };
+    let addresses = Addresses { grpc: grpc_address, http: http_address, resp: resp_address };
+    Ok((Listeners { grpc, http, resp }, addresses))
+}
+
+/// Runs what blocks on the disk beside the runtime.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StartError> + Send + 'static,
+) -> Result<T, StartError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(interrupted) => Err(StartError::Interrupted { reason: interrupted.to_string() }),
+    }
+}

@@ -1,0 +1,50 @@
+//! Why a check got no decision, and the waits that end in one: every wait for the journal has a deadline, whichever door waits.
+
+use std::time::Duration;
+
+use drl_core::{Cost, LimitKey};
+use drl_host::{CheckError, Host, Ticket};
+use tokio::time::timeout;
+
+/// How long a reply waits for the journal. A commit takes milliseconds; a disk that takes seconds is broken, and saying so is better
+/// than a client that hangs.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// No decision.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    #[error("the journal did not answer within {COMMIT_TIMEOUT:?}; what was asked may count as charged")]
+    Slow,
+    /// One decision for each ask is the host's contract; an answer is owed even if it is broken.
+    #[error("this check was not decided")]
+    Undecided,
+}
+
+impl Refusal {
+    /// Whether the same request may succeed in a moment.
+    pub(crate) const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Check(error) => error.is_retryable(),
+            Self::Slow => true,
+            Self::Undecided => false,
+        }
+    }
+}
+
+/// Waits until the answers that `ticket` stands for may leave.
+pub(crate) async fn committed(host: &Host, ticket: Ticket) -> Result<(), Refusal> {
+    let committed = timeout(COMMIT_TIMEOUT, host.committed(ticket)).await.map_err(|_| Refusal::Slow)?;
+    committed.map_err(|stopped| Refusal::Check(stopped.into()))
+}
+
+/// Forgets what a key has used.
+pub(crate) async fn reset(host: &Host, key: LimitKey<'_>) -> Result<(), Refusal> {
+    Ok(timeout(COMMIT_TIMEOUT, host.reset(key)).await.map_err(|_| Refusal::Slow)??)
+}
+
+/// Gives cost back that was charged just now.
+pub(crate) async fn refund(host: &Host, key: LimitKey<'_>, cost: Cost) -> Result<(), Refusal> {
+    Ok(timeout(COMMIT_TIMEOUT, host.refund(key, cost, None)).await.map_err(|_| Refusal::Slow)??)
+}

@@ -1,0 +1,99 @@
+//! The gRPC door: checks, batches, reset, refund, and policies.
+
+use drl_proto::v1;
+use drl_proto::v1::rate_limit_client::RateLimitClient;
+use drl_proto::v1::selector::Selector;
+use tempfile::TempDir;
+use tonic::Code;
+
+use crate::support::start;
+
+const THREE_PER_HOUR: &str = r#"{"limits":[{"requests":3,"window":"1h"}],"algorithm":"token-bucket"}"#;
+
+fn check(client: &str, cost: u64) -> v1::CheckRequest {
+    v1::CheckRequest { client_id: client.as_bytes().to_vec().into(), cost: Some(cost), ..v1::CheckRequest::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_resets_and_refunds_do_what_they_say() {
+    let dir = TempDir::new().unwrap();
+    let node = start(&dir).await;
+    let revision = node.set_default(THREE_PER_HOUR).await;
+    let mut client = RateLimitClient::connect(format!("http://{}", node.addresses.grpc)).await.unwrap();
+    let decision = client.check(check("alice", 2)).await.unwrap().into_inner();
+    assert_eq!(
+        (decision.allowed, decision.limit, decision.remaining, decision.policy_revision),
+        (true, 3, 1, revision)
+    );
+    let batch =
+        v1::CheckBatchRequest { checks: vec![check("alice", 1), check("alice", 1), check("bob", 4), check("bob", 0)] };
+    let decisions = client.check_batch(batch).await.unwrap().into_inner().decisions;
+    let shown: Vec<_> =
+        decisions.iter().map(|decision| (decision.allowed, decision.remaining, decision.reason())).collect();
+    assert_eq!(
+        shown,
+        [
+            (true, 0, v1::Reason::WithinLimit),
+            (false, 0, v1::Reason::OverLimit),
+            (false, 3, v1::Reason::CostAboveLimit),
+            (true, 3, v1::Reason::WithinLimit)
+        ]
+    );
+    assert_eq!(decisions[2].retry_after_nanos, -1);
+    let refund = v1::RefundRequest { namespace: String::new(), client_id: b"alice"[..].into(), cost: 1 };
+    client.refund(refund).await.unwrap();
+    assert!(client.check(check("alice", 1)).await.unwrap().into_inner().allowed);
+    client.reset(v1::ResetRequest { namespace: String::new(), client_id: b"alice"[..].into() }).await.unwrap();
+    assert_eq!(client.check(check("alice", 0)).await.unwrap().into_inner().remaining, 3);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_requests_are_invalid_and_say_why() {
+    let dir = TempDir::new().unwrap();
+    let node = start(&dir).await;
+    let mut client = RateLimitClient::connect(format!("http://{}", node.addresses.grpc)).await.unwrap();
+    let mut wrong = vec![check("", 1), check("a", (1 << 53) + 1)];
+    wrong.push(v1::CheckRequest { namespace: "a/b".to_owned(), ..check("a", 1) });
+    for request in wrong {
+        let status = client.check(request.clone()).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{request:?}");
+    }
+    let batch = v1::CheckBatchRequest { checks: vec![check("a", 1); 1_025] };
+    assert_eq!(client.check_batch(batch).await.unwrap_err().code(), Code::InvalidArgument);
+    let huge = v1::CheckBatchRequest { checks: vec![check(&"x".repeat(256), 1); 4_096] };
+    assert_eq!(client.check_batch(huge).await.unwrap_err().code(), Code::OutOfRange);
+    let nothing = client.check_batch(v1::CheckBatchRequest { checks: vec![] }).await.unwrap().into_inner();
+    assert_eq!(nothing.decisions, []);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_are_set_read_listed_and_removed() {
+    let dir = TempDir::new().unwrap();
+    let node = start(&dir).await;
+    assert_eq!(node.set(Selector::Client("alice".into()), THREE_PER_HOUR).await.unwrap(), 1);
+    assert_eq!(node.set(Selector::Prefix("team-".into()), THREE_PER_HOUR).await.unwrap(), 2);
+    let refused =
+        node.set(Selector::Client("alice".into()), r#"{"limits":[{"requests":0,"window":"1m"}]}"#).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert!(refused.message().contains("limits[0].requests"), "{refused}");
+    let mut limits = node.limits().await;
+    let first = v1::ListLimitsRequest { namespace: String::new(), page_size: 1, page_token: String::new() };
+    let first = limits.list(first).await.unwrap().into_inner();
+    let second =
+        v1::ListLimitsRequest { namespace: String::new(), page_size: 1, page_token: first.next_page_token.clone() };
+    let second = limits.list(second).await.unwrap().into_inner();
+    assert_eq!((first.policies[0].revision, second.policies[0].revision, &*second.next_page_token), (2, 1, ""));
+    let selector = || Some(v1::Selector { selector: Some(Selector::Client("alice".into())) });
+    let get = v1::GetLimitsRequest { namespace: "default".to_owned(), selector: selector() };
+    let found = limits.get(get.clone()).await.unwrap().into_inner().policy.unwrap();
+    assert!(found.policy_json.contains("\"requests\":3"), "{}", found.policy_json);
+    let delete = v1::DeleteLimitsRequest { namespace: String::new(), selector: selector() };
+    assert_eq!(limits.delete(delete.clone()).await.unwrap().into_inner().revision, 3);
+    assert_eq!(limits.delete(delete).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(limits.get(get).await.unwrap_err().code(), Code::NotFound);
+    let bad = v1::ListLimitsRequest { namespace: String::new(), page_size: 1, page_token: "zz".to_owned() };
+    assert_eq!(limits.list(bad).await.unwrap_err().code(), Code::InvalidArgument);
+    node.stop().await;
+}
