@@ -36,7 +36,6 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tonic-prost", &["drl-proto"]),
     ("tonic-prost-build", &["drl-proto"]),
     ("axum", &["drl-node"]),
-    ("prometheus-client", &["drl-node"]),
     ("clap", &["drl"]),
     ("toml", &["drl"]),
     // A library says exactly what can go wrong; only programs and tests may lump it together (see `may_name`).
