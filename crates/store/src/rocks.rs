@@ -6,13 +6,15 @@
 mod checkpoint;
 mod options;
 mod recovery;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use drl_core::{CommitNo, NodeId};
-use rocksdb::{ColumnFamily, DB, WriteBatch};
+use rocksdb::{ColumnFamily, DB, Options, WriteBatch};
 
 use crate::directory::{Directory, Stage};
 use crate::envelope::{self, Kind};
@@ -65,10 +67,14 @@ impl RocksStore {
     /// # Errors
     /// [`OpenError`], one variant for each reason.
     pub fn open(dir: &Path, options: OpenOptions) -> Result<Self, OpenError> {
-        let mut directory = Directory::open(dir, &options.node_id)?;
-        let path = directory.database();
-        let db = DB::open_cf_descriptors(&options::database(directory.stage()), &path, options::column_families())
-            .map_err(|error| OpenError::rocks(dir, directory.wal_bytes(), &error))?;
+        let directory = Directory::open(dir, &options.node_id)?;
+        let settings = options::database(directory.stage());
+        Self::open_with(directory, &settings, options.boot_id)
+    }
+
+    fn open_with(mut directory: Directory, settings: &Options, boot_id: String) -> Result<Self, OpenError> {
+        let db = DB::open_cf_descriptors(settings, directory.database(), options::column_families())
+            .map_err(|error| OpenError::rocks(directory.root(), directory.wal_bytes(), &error))?;
         if directory.stage() == Stage::New {
             let mark = directory.mark();
             MarkFile::begin(&mark, directory.lineage(), Mark::default())
@@ -78,7 +84,7 @@ impl RocksStore {
         Ok(Self {
             db,
             directory,
-            boot_id: options.boot_id,
+            boot_id,
             stop: Stop::default(),
             writer: Mutex::new(None),
             journal_bytes: AtomicU64::new(0),
