@@ -89,6 +89,16 @@ pub(crate) fn parse(json: &[u8], before: &PolicySet, revision: u64) -> Result<Pa
     builder.finish()
 }
 
+impl PolicySet {
+    /// The policies of a file's text, all at revision 1.
+    ///
+    /// # Errors
+    /// Every fault of the text.
+    pub fn from_json(json: &[u8]) -> Result<Self, Faults> {
+        parse(json, &Self::new(), 1).map(|parsed| parsed.policies)
+    }
+}
+
 impl<'a> Builder<'a> {
     fn add_namespace(&mut self, namespace: Namespace<'_>, place: &str, policies: NamespaceText<'a>) {
         if let Some(json) = policies.default {
