@@ -1,0 +1,60 @@
+//! Exit codes. Two kinds of command exist: one that *asks* (`check`, `limits validate`) exits 0 for yes, 1 for no and 2 when
+//! there is no answer; one that *does* exits 0 when it is done and 1 when it failed. Wrong usage is 2 for both.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// What a command came to, when nothing went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Done; or the answer is yes. Exit code 0.
+    Yes,
+    /// The answer is no: denied, not valid. Exit code 1.
+    No,
+}
+
+/// Which code an error gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ExitCodes {
+    /// An error is 2, because 1 is an answer.
+    Asks,
+    /// An error is 1.
+    Does,
+}
+
+const NO: u8 = 1;
+const FAILED: u8 = 1;
+const NO_ANSWER: u8 = 2;
+const USAGE: u8 = 2;
+
+/// Says on stderr what went wrong, if anything did, and gives the exit code.
+pub(crate) fn code_of(result: anyhow::Result<Verdict>, codes: ExitCodes) -> ExitCode {
+    let error = match result {
+        Ok(Verdict::Yes) => return ExitCode::SUCCESS,
+        Ok(Verdict::No) => return ExitCode::from(NO),
+        Err(error) => error,
+    };
+    match error.downcast::<clap::Error>() {
+        Ok(usage) => refusal(&usage.into()),
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::from(if codes == ExitCodes::Asks { NO_ANSWER } else { FAILED })
+        }
+    }
+}
+
+/// The command line was not understood, or it asked for help.
+pub(crate) fn refusal(error: &anyhow::Error) -> ExitCode {
+    if let Some(usage) = error.downcast_ref::<clap::Error>() {
+        // Help goes to stdout, whose reader may be gone: that is its right.
+        let _ = usage.print();
+        return if usage.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+    }
+    say(&format!("error: {error:#}"));
+    ExitCode::from(USAGE)
+}
+
+/// Talk for people goes to stderr; when nobody can read it there is nobody left to tell.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
