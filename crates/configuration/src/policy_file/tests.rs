@@ -124,7 +124,8 @@ fn a_set_differs_by_a_policy_that_is_new_changed_or_gone() {
 
 #[test]
 fn a_text_alone_makes_a_set_or_says_everything_that_is_wrong() {
-    let set = PolicySet::from_json(br#"{"namespaces":{"a":{"default":{"limits":[{"requests":1,"window":"1m"}]}}}}"#).unwrap();
+    let set =
+        PolicySet::from_json(br#"{"namespaces":{"a":{"default":{"limits":[{"requests":1,"window":"1m"}]}}}}"#).unwrap();
     assert_eq!((set.len(), set.namespace_count(), set.latest_revision()), (1, 1, 1));
     let faults = PolicySet::from_json(br#"{"namespaces":{"a/b":{},"c":{"default":{"limits":[]}}}}"#).unwrap_err();
     assert_eq!(faults.count(), 2);
