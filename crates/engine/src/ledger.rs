@@ -64,9 +64,9 @@ impl Ledger {
         .1
     }
 
-    /// Forgets what a key has used; `policy` is the one that applies to it, if any.
-    pub fn reset(&mut self, shard: ShardId, key: KeyHash, policy: Option<&Policy>, now: ShardTime) -> Outcome {
-        self.change(shard, |shard| ((), shard.reset(key, policy, now))).1
+    /// Forgets what a key has used.
+    pub fn reset(&mut self, shard: ShardId, key: KeyHash, now: ShardTime) -> Outcome {
+        self.change(shard, |shard| ((), shard.reset(key, now))).1
     }
 
     /// Declares the counters of every shard lost: until its windows have passed, a key without a row counts as used up.

@@ -118,24 +118,18 @@ impl Shard {
     }
 
     /// Forgets what a key has used. Over a floor a row must stay, to say that this key starts anew.
-    pub(crate) fn reset(&mut self, key: KeyHash, policy: Option<&Policy>, now: ShardTime) -> Outcome {
+    pub(crate) fn reset(&mut self, key: KeyHash, now: ShardTime) -> Outcome {
         self.advance(now);
-        match (self.floor, policy) {
-            (Some(_), Some(policy)) => {
-                self.put(key, Counter::fresh(policy));
-                Outcome::Changed
-            }
-            _ => match self.table.remove(&key) {
-                None => Outcome::Unchanged,
-                Some(row) => {
-                    if row.place == Place::Sealed {
-                        self.changed.push(key);
-                    }
-                    self.dirty |= page_bit(key);
-                    Outcome::Changed
-                }
-            },
+        if self.floor.is_some() {
+            self.put(key, Counter::unused());
+            return Outcome::Changed;
         }
+        let Some(row) = self.table.remove(&key) else { return Outcome::Unchanged };
+        if row.place == Place::Sealed {
+            self.changed.push(key);
+        }
+        self.dirty |= page_bit(key);
+        Outcome::Changed
     }
 
     /// The moment from which a row says no more than its absence would.

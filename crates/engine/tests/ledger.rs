@@ -223,7 +223,7 @@ fn a_reset_overrides_lost_state_and_outlives_restart_and_checkpoint() {
     let (mut ledger, mut disk) = (Ledger::new(shards(), Epoch(2), CommitNo(0)), Disk::default());
     ledger.lose_everything(at(100));
     let (shard, hash) = key(1);
-    assert_eq!(ledger.reset(shard, hash, Some(&hourly), at(101)), Outcome::Changed);
+    assert_eq!(ledger.reset(shard, hash, at(101)), Outcome::Changed);
     disk.commit(&mut ledger);
     disk.checkpoint(&mut ledger, at(102), usize::MAX);
     let mut back = disk.recover(3);
@@ -238,8 +238,8 @@ fn a_reset_counter_is_gone_after_a_restart_too() {
     let _ = ledger.charge(charge(1, &hourly, 3), at(100));
     disk.commit(&mut ledger);
     let (shard, hash) = key(1);
-    assert_eq!(ledger.reset(shard, hash, Some(&hourly), at(101)), Outcome::Changed);
-    assert_eq!(ledger.reset(shard, hash, Some(&hourly), at(101)), Outcome::Unchanged);
+    assert_eq!(ledger.reset(shard, hash, at(101)), Outcome::Changed);
+    assert_eq!(ledger.reset(shard, hash, at(101)), Outcome::Unchanged);
     let _ = ledger.charge(charge(1, &hourly, 1), at(102));
     disk.commit(&mut ledger);
     assert_eq!(remaining(&mut disk.recover(3), 1, &hourly, at(102)), 2);
@@ -335,7 +335,7 @@ proptest! {
                 }
                 Step::Reset { id } => {
                     let (shard, hash) = key(id);
-                    let _ = (real.reset(shard, hash, None, now), model.reset(shard, hash, None, now));
+                    let _ = (real.reset(shard, hash, now), model.reset(shard, hash, now));
                 }
                 Step::Wait { seconds } => now = ShardTime(now.0 + seconds * SECOND),
                 Step::Commit => {

@@ -128,12 +128,10 @@ impl Host {
     /// [`CheckError`] when it was not done.
     pub async fn reset(&self, key: LimitKey<'_>) -> Result<(), CheckError> {
         let (shard, hash) = key.locate(&self.inner.identity, self.inner.shards());
-        let configured = self.inner.configuration.get(key);
         let now = self.inner.clock.now();
         let ticket = {
             let mut state = self.serving()?;
-            let policy = configured.as_ref().map(|found| &*found.policy);
-            let outcome = state.ledger.reset(shard, hash, policy, now);
+            let outcome = state.ledger.reset(shard, hash, now);
             self.note(&mut state, outcome)
         };
         Ok(self.committed(ticket).await?)

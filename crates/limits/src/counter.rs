@@ -12,7 +12,7 @@ use std::sync::Arc;
 use drl_core::{Cost, ShardTime};
 
 use crate::cell::Cell;
-use crate::{Decision, Policy, Retry, Shape};
+use crate::{Algorithm, Decision, Limit, Policy, Retry, Shape};
 
 pub use encoding::CorruptCounter;
 
@@ -36,6 +36,15 @@ impl Counter {
     pub fn fresh(policy: &Policy) -> Self {
         let cells = policy.shape().limits().iter().map(Cell::fresh).collect();
         Self { shape: Arc::clone(policy.shape()), cells }
+    }
+
+    /// Nothing used, whatever the policy will be: the next check gives it that policy's shape. Until then it has the longest window,
+    /// so whoever keeps it for a window keeps it long enough.
+    #[must_use]
+    pub fn unused() -> Self {
+        let shape = Shape::new(Algorithm::SlidingWindow, &[Limit::SLOWEST]);
+        let cells = shape.limits().iter().map(Cell::fresh).collect();
+        Self { shape: Arc::new(shape), cells }
     }
 
     /// As if every limit had been used up at `at`: for state that was lost.

@@ -21,6 +21,9 @@ pub struct InvalidLimit {
 }
 
 impl Limit {
+    /// One request in the longest window.
+    pub(crate) const SLOWEST: Self = Self { requests: NonZeroU64::MIN, window: Window::LONGEST };
+
     /// # Errors
     /// [`InvalidLimit`] when `requests` is zero or above 2^53.
     pub const fn new(requests: u64, window: Window) -> Result<Self, InvalidLimit> {

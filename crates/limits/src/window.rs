@@ -35,6 +35,9 @@ const UNITS: [(&str, u64); 7] = [
 ];
 
 impl Window {
+    /// The longest: 366 days.
+    pub const LONGEST: Self = Self(NonZeroU64::new(WINDOW_NANOS_MAX).unwrap());
+
     /// # Errors
     /// [`InvalidWindow::OutOfRange`] when `length` is under 1 ms or over 366 days.
     pub const fn new(length: Nanos) -> Result<Self, InvalidWindow> {
