@@ -37,7 +37,7 @@ pub(crate) fn code_of(result: anyhow::Result<Verdict>, codes: ExitCodes) -> Exit
     match error.downcast::<clap::Error>() {
         Ok(usage) => refusal(&usage.into()),
         Err(error) => {
-            say(&format!("error: {error:#}"));
+            say(&format!("error: {}", sentence(&error)));
             ExitCode::from(if codes == ExitCodes::Asks { NO_ANSWER } else { FAILED })
         }
     }
@@ -50,11 +50,37 @@ pub(crate) fn refusal(error: &anyhow::Error) -> ExitCode {
         let _ = usage.print();
         return if usage.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
     }
-    say(&format!("error: {error:#}"));
+    say(&format!("error: {}", sentence(error)));
     ExitCode::from(USAGE)
+}
+
+/// An error and its causes on one line. Many errors name their cause themselves; it is not said twice.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut sentence = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if sentence.is_empty() {
+            sentence = cause;
+        } else if !sentence.contains(&cause) {
+            sentence = format!("{sentence}: {cause}");
+        }
+    }
+    sentence
 }
 
 /// Talk for people goes to stderr; when nobody can read it there is nobody left to tell.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once_whether_its_error_names_it_or_not() {
+        let bare = anyhow::anyhow!("disk full").context("cannot write");
+        assert_eq!(sentence(&bare), "cannot write: disk full");
+        let named = anyhow::anyhow!("disk full").context("cannot write: disk full; free space");
+        assert_eq!(sentence(&named), "cannot write: disk full; free space");
+    }
 }

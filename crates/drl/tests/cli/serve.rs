@@ -71,7 +71,7 @@ fn a_port_in_use_is_named_with_its_flag() {
         let arguments: Vec<&str> =
             ["serve", "--data-dir", data_dir, "--node-id", "n1", flag, &taken].into_iter().chain(others).collect();
         let ran = drl(&arguments).expect_code(1);
-        assert!(ran.stderr.contains(&taken), "{ran:?}");
+        assert!(ran.stderr.contains(&taken) && ran.stderr.contains(flag), "{ran:?}");
         assert!(!ran.stdout.contains("ready"), "{ran:?}");
     }
 }
