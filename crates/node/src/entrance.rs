@@ -102,3 +102,65 @@ impl Drop for Place {
         self.metrics.disconnected(self.door);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_comes_beyond_the_cap_is_told_and_a_place_that_is_free_again_is_given_away() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let entrance = Entrance::new(listener, 1, Door::Resp, Arc::clone(&metrics));
+        let refuse = |guest: &TcpStream| {
+            guest.try_write(b"full").unwrap();
+        };
+        let _first = TcpStream::connect(address).await.unwrap();
+        let guest = entrance.next(refuse).await;
+        assert_eq!(metrics.connections(Door::Resp), 1);
+        let mut second = TcpStream::connect(address).await.unwrap();
+        let mut told = String::new();
+        tokio::select! {
+            _ = entrance.next(refuse) => unreachable!("there is no place"),
+            read = second.read_to_string(&mut told) => assert_eq!(read.unwrap(), 4),
+        }
+        assert_eq!(told, "full");
+        drop(guest);
+        assert_eq!(metrics.connections(Door::Resp), 0);
+        let _third = TcpStream::connect(address).await.unwrap();
+        entrance.next(refuse).await;
+    }
+
+    #[tokio::test]
+    async fn a_stopped_entrance_waits_for_its_guests_and_lets_nobody_else_in() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let entrance = Entrance::new(listener, 8, Door::Http, Arc::new(Metrics::new()));
+        let (stop, inside) = (CancellationToken::new(), Arc::new(Semaphore::new(0)));
+        let (seen, leave) = (Arc::clone(&inside), CancellationToken::new());
+        let until = leave.clone();
+        let running = tokio::spawn(entrance.run(
+            stop.clone(),
+            |_: &TcpStream| (),
+            move |guest| {
+                seen.add_permits(1);
+                let until = until.clone();
+                async move {
+                    until.cancelled().await;
+                    drop(guest);
+                }
+            },
+        ));
+        let _guest = TcpStream::connect(address).await.unwrap();
+        let _ = inside.acquire().await.unwrap();
+        stop.cancel();
+        tokio::task::yield_now().await;
+        assert!(!running.is_finished());
+        leave.cancel();
+        running.await.unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+}

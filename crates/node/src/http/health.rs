@@ -25,3 +25,40 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
     let content = [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"))];
     (content, text).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use drl_configuration::{ConfigurationService, Selector};
+    use drl_core::{ClientId, Cost, LimitKey, Namespace};
+    use drl_host::{Action, Host, HostOptions};
+    use drl_store::MemoryStore;
+
+    use super::*;
+    use crate::http::check::decide;
+    use crate::judge::Judge;
+    use crate::metrics::Metrics;
+    use crate::policies::StoredPolicies;
+
+    #[tokio::test]
+    async fn after_a_failed_write_the_node_is_alive_not_ready_and_says_why() {
+        let store = Arc::new(MemoryStore::new());
+        let policies = Arc::new(StoredPolicies::load(store.clone()).unwrap());
+        let configuration: Arc<dyn ConfigurationService> = policies.clone();
+        let host = Host::open(store.clone(), configuration, HostOptions::new("boot".to_owned())).unwrap();
+        policies.set(Namespace::DEFAULT, Selector::Default, br#"{"limits":[{"requests":9,"window":"1h"}]}"#).unwrap();
+        let shared = Shared { judge: Judge::new(host, Arc::new(Metrics::new())), policies };
+        let key = LimitKey::new(Namespace::DEFAULT, ClientId::new(b"alice").unwrap());
+        assert!(decide(&shared, key, Cost::ONE, Action::Charge).await.unwrap().0.allowed);
+        assert_eq!(readyz(State(shared.clone())).await.unwrap(), "ready\n");
+        store.fail_next_write("No space left on device");
+        let refused = decide(&shared, key, Cost::ONE, Action::Charge).await.unwrap_err().into_response();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let not_ready = readyz(State(shared)).await.unwrap_err().into_response();
+        assert_eq!(not_ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let body = axum::body::to_bytes(not_ready.into_body(), 4_096).await.unwrap();
+        assert!(String::from_utf8_lossy(&body).contains("No space left on device"), "{body:?}");
+        assert_eq!(livez().await, "ok\n");
+    }
+}

@@ -11,6 +11,9 @@ use crate::resp::parse::Span;
 use crate::resp::reply::Replies;
 use crate::resp::throttle::{self, Slot, Throttles};
 
+/// Memory that a run keeps for its next replies.
+const SAID_BYTES_KEPT: usize = 4 << 10;
+
 /// A check whose arguments were found good.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Check {
@@ -53,7 +56,7 @@ impl Run {
     pub(crate) fn clear(&mut self) {
         self.steps.clear();
         self.checks = 0;
-        self.said.reset(0);
+        self.said.reset(SAID_BYTES_KEPT);
         self.decisions.clear();
     }
 
