@@ -2,7 +2,8 @@
 
 fn main() -> std::io::Result<()> {
     let root = "../../proto";
-    tonic_prost_build::configure()
-        .bytes(".")
-        .compile_protos(&[format!("{root}/drl/v1/check.proto"), format!("{root}/drl/v1/limits.proto")], &[root.to_owned()])
+    tonic_prost_build::configure().bytes(".").compile_protos(
+        &[format!("{root}/drl/v1/check.proto"), format!("{root}/drl/v1/limits.proto")],
+        &[root.to_owned()],
+    )
 }

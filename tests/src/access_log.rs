@@ -11,7 +11,7 @@ pub struct Request {
     pub second: u64,
 }
 
-/// A sequence of numbers that depends on its seed only (SplitMix64, Steele et al. 2014).
+/// A sequence of numbers that depends on its seed only (`SplitMix64`, Steele et al. 2014).
 pub struct Numbers(pub u64);
 
 impl Numbers {

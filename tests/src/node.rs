@@ -24,7 +24,11 @@ pub struct Node {
 pub fn drl_binary() -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let built = test.ancestors().nth(2).context("no target directory")?.join("drl");
-    ensure!(built.exists(), "{} is missing: run `cargo build --release --bin drl` first, or tests/run", built.display());
+    ensure!(
+        built.exists(),
+        "{} is missing: run `cargo build --release --bin drl` first, or tests/run",
+        built.display()
+    );
     Ok(built)
 }
 

@@ -64,12 +64,17 @@ fn bucket(times: &[u64], limit: usize, window: u64) -> usize {
     allowed
 }
 
+/// Admitted requests of one client: its times, the limit, the window in seconds.
+type Reference = fn(&[u64], usize, u64) -> usize;
+
 fn times_by_client(requests: &[Request]) -> BTreeMap<&str, Vec<u64>> {
     let mut times: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for request in requests {
         times.entry(&request.client).or_default().push(request.second);
     }
-    times.values_mut().for_each(|times| times.sort_unstable());
+    for times in times.values_mut() {
+        times.sort_unstable();
+    }
     times
 }
 
@@ -78,7 +83,6 @@ fn a_replay_equals_a_slow_reference() {
     let requests = requests(7, 10_000, 1_753);
     let log = combined(&requests);
     let times = times_by_client(&requests);
-    type Reference = fn(&[u64], usize, u64) -> usize;
     let references: [(&str, Reference); 3] =
         [("sliding-window", sliding), ("fixed-window", fixed), ("token-bucket", bucket)];
     for (algorithm, reference) in references {
@@ -87,7 +91,8 @@ fn a_replay_equals_a_slow_reference() {
             let arguments = ["--limit", &limit_text, "--window", window, "--algorithm", algorithm];
             let report = replay(&log, &arguments);
             let allowed: Vec<usize> = times.values().map(|times| reference(times, limit, seconds)).collect();
-            let denied_clients = times.values().zip(&allowed).filter(|(times, allowed)| times.len() > **allowed).count();
+            let denied_clients =
+                times.values().zip(&allowed).filter(|(times, allowed)| times.len() > **allowed).count();
             let total: usize = allowed.iter().sum();
             let expected = [10_000, total, 10_000 - total, times.len(), denied_clients];
             let found = ["requests", "allowed", "denied", "clients", "clients_denied"];

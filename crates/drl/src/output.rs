@@ -36,7 +36,7 @@ pub(crate) fn write(text: &str) -> anyhow::Result<Reader> {
 /// Writes one JSON value and a newline.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(crate) fn write_json(value: &impl serde::Serialize) -> anyhow::Result<Reader> {
     let mut text = serde_json::to_string(value).context("cannot write JSON")?;
     text.push('\n');
@@ -46,7 +46,7 @@ pub(crate) fn write_json(value: &impl serde::Serialize) -> anyhow::Result<Reader
 /// Writes one thing: `json` as it is, or its `rows` of names and values.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(crate) fn record(
     output: Output,
     json: &impl serde::Serialize,

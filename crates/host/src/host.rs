@@ -1,7 +1,6 @@
 //! The handle: decides, and says when answers may leave. Cheap to clone; when the last one is dropped the threads end.
 
-use std::sync::{Arc, Condvar, Mutex, mpsc};
-use std::thread;
+use std::sync::{Arc, Condvar, Mutex};
 
 use drl_configuration::{ConfigurationService, RateLimitConfiguration};
 use drl_core::caps::{BATCH_CHECKS_MAX, FRAME_ROWS_MAX};
@@ -13,10 +12,11 @@ use drl_store::Store;
 use crate::ask::{Action, Ask, PolicyOf, Ticket};
 use crate::error::{CheckError, OpenError, Refused, Stopped};
 use crate::inner::{Committer, Inner, Phase, State};
-use crate::options::{HostOptions, JournalSync, UnknownClient};
+use crate::options::{HostOptions, UnknownClient};
 use crate::progress::Progress;
 use crate::stats::{Counts, Stats};
-use crate::{checkpointer, clock, committer, recovery};
+use crate::threads::Threads;
+use crate::{clock, committer, recovery};
 
 /// A running host.
 #[derive(Clone)]
@@ -266,55 +266,5 @@ fn unknown(rule: UnknownClient) -> Decision {
         reset_after: Nanos::ZERO,
         policy_revision: 0,
         reason: Reason::UnknownClient,
-    }
-}
-
-/// The host's threads and the bells that end them: dropping a bell is how it rings.
-struct Threads {
-    inner: Arc<Inner>,
-    bells: Vec<mpsc::Sender<()>>,
-    running: Vec<thread::JoinHandle<()>>,
-}
-
-impl Threads {
-    fn start(inner: &Arc<Inner>) -> Result<Self, OpenError> {
-        let mut threads = Self { inner: Arc::clone(inner), bells: Vec::new(), running: Vec::new() };
-        let shared = Arc::clone(inner);
-        threads.spawn("drl-committer", move || committer::run(&shared))?;
-        let (shared, bell) = (Arc::clone(inner), threads.bell());
-        threads.spawn("drl-checkpoint", move || checkpointer::run(&shared, &bell))?;
-        if inner.options.journal_sync == JournalSync::Interval {
-            let (shared, bell) = (Arc::clone(inner), threads.bell());
-            threads.spawn("drl-syncer", move || committer::sync_at_intervals(&shared, &bell))?;
-        }
-        Ok(threads)
-    }
-
-    fn bell(&mut self) -> mpsc::Receiver<()> {
-        let (bell, until) = mpsc::channel();
-        self.bells.push(bell);
-        until
-    }
-
-    fn spawn(&mut self, name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
-        let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
-        let handle = spawned.map_err(|error| OpenError::Thread { name, reason: error.to_string() })?;
-        self.running.push(handle);
-        Ok(())
-    }
-}
-
-impl Drop for Threads {
-    /// Ends the threads; what is open is committed first.
-    fn drop(&mut self) {
-        if let Ok(mut state) = self.inner.lock() {
-            state.phase = Phase::Closing;
-        }
-        self.inner.work.notify_all();
-        self.bells.clear();
-        for handle in self.running.drain(..) {
-            // A thread that panicked has already stopped the host through the poisoned lock.
-            let _ = handle.join();
-        }
     }
 }

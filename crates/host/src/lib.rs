@@ -14,6 +14,7 @@ mod options;
 mod progress;
 mod recovery;
 mod stats;
+mod threads;
 
 pub use ask::{Action, Ask, PolicyOf, Ticket};
 pub use clock::boot_id;

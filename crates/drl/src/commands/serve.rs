@@ -108,7 +108,8 @@ impl Serve {
     pub(crate) fn run(self) -> anyhow::Result<Verdict> {
         logging::start(self.log, self.log_level);
         let options = self.options()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(door_threads()).enable_all().build();
         runtime.context("cannot start the runtime")?.block_on(serve(options))?;
         Ok(Verdict::Yes)
     }
@@ -133,6 +134,13 @@ impl Serve {
             ..NodeOptions::new(node_id, self.data_dir.clone())
         })
     }
+}
+
+/// One core is left to the thread that writes the journal: where every core had a door thread as well, the two would take turns
+/// at each request (measured in docs/benchmarks.md).
+fn door_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    cores.saturating_sub(1).max(1)
 }
 
 async fn serve(options: NodeOptions) -> anyhow::Result<()> {
