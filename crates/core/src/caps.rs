@@ -122,3 +122,42 @@ pub const GRPC_STREAMS_MAX: u32 = 256;
 
 /// Most policies in one page of a list.
 pub const POLICY_PAGE_MAX: usize = 1_000;
+
+/// Longest name of a cluster: it is part of every key in etcd, and people type it.
+pub const CLUSTER_NAME_BYTES_MAX: usize = 64;
+
+/// Most ownership records that one transaction changes. With a compare each, one for the session and one to spare it stays
+/// below [`TXN_LIST_MAX`].
+pub const TXN_RECORDS_MAX: usize = 100;
+
+/// Most compares, and most operations in each branch, of one transaction. etcd takes 128; one is kept for the operation that sends
+/// a transaction which only reads through the log.
+pub const TXN_LIST_MAX: usize = 127;
+
+/// Most bytes of keys and values in one transaction. etcd refuses requests above 1.5 MiB, framing included.
+pub const TXN_BYTES_MAX: usize = 1 << 20;
+
+/// Most keys in one listing of a prefix: as many policies as a set may hold, and room for broken ones.
+pub const LISTING_KEYS_MAX: usize = POLICIES_MAX + 100_000;
+
+/// Keys in one page of a listing. A page of policies takes some 300 KiB; one that is too large for a message is asked for again with
+/// half as many.
+pub const LISTING_PAGE_KEYS: usize = 1_000;
+
+/// Largest message from etcd that is read. One value may have 1.5 MiB; a page or a batch of changes holds many.
+pub const COORDINATION_MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// Updates of a watch that wait for their reader. When they are this many, the stream from etcd is not read on.
+pub const WATCH_UPDATES_MAX: usize = 16;
+
+/// Shortest session in seconds: etcd grants no less with its default election timeout.
+pub const SESSION_SECS_MIN: u32 = 2;
+
+/// Longest session in seconds. A session detects failures; an hour is no detection any more.
+pub const SESSION_SECS_MAX: u32 = 3_600;
+
+/// Most etcd endpoints of one client: etcd advises against more than seven members.
+pub const ETCD_ENDPOINTS_MAX: usize = 16;
+
+/// Revisions that embedded coordination remembers for watches. A watch that is further behind gets the whole prefix instead.
+pub const EMBEDDED_HISTORY_MAX: usize = 10_000;

@@ -30,7 +30,8 @@ impl<'a> LimitKey<'a> {
         Self { namespace, client }
     }
 
-    /// The shard of this key, by the public hash: XXH3-64 (seed 0) of [`LimitKey::with_bytes`], modulo the shard count.
+    /// The shard of this key, by the public hash: XXH3-64 (seed 0) of the length of the namespace (one byte), the
+    /// namespace and the client id, modulo the shard count.
     #[must_use]
     pub fn shard(&self, shards: ShardCount) -> ShardId {
         self.with_bytes(|bytes| shard_of(bytes, shards))

@@ -5,7 +5,7 @@
 //! * the answer: [`Decision`], [`Retry`], [`Reason`]
 //! * the algorithms: `fixed_window.rs`, `sliding_window.rs`, `token_bucket.rs`, behind `cell.rs`
 //! * `counter/verdict.rs` decides over several limits, `counter/convert.rs` carries use over a change of policy
-//! * [`reference`]: the same algorithms, slow and obvious, and checkers of traces, for tests
+//! * [`mod@reference`]: the same algorithms, slow and obvious, and checkers of traces, for tests
 //!
 //! Absent on purpose: no clock (`now` is an argument), no floating point, no randomness, no IO, no panic.
 
