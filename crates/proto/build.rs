@@ -1,9 +1,16 @@
-//! Compiles `proto/` into Rust. Needs `protoc` (Debian: protobuf-compiler).
+//! Compiles `proto/` into Rust, and keeps its description for reflection. Needs `protoc` (Debian: protobuf-compiler).
 
-fn main() -> std::io::Result<()> {
+use std::io::{Error, Result};
+use std::path::PathBuf;
+
+fn main() -> Result<()> {
     let root = "../../proto";
-    tonic_prost_build::configure().bytes(".").compile_protos(
-        &[format!("{root}/drl/v1/check.proto"), format!("{root}/drl/v1/limits.proto")],
-        &[root.to_owned()],
-    )
+    let out = std::env::var_os("OUT_DIR").ok_or_else(|| Error::other("cargo sets OUT_DIR"))?;
+    tonic_prost_build::configure()
+        .bytes(".")
+        .file_descriptor_set_path(PathBuf::from(out).join("drl.v1.bin"))
+        .compile_protos(
+            &[format!("{root}/drl/v1/check.proto"), format!("{root}/drl/v1/limits.proto")],
+            &[root.to_owned()],
+        )
 }

@@ -6,3 +6,6 @@
 pub mod v1 {
     tonic::include_proto!("drl.v1");
 }
+
+/// The description of all messages and services, as reflection serves it.
+pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("drl.v1");

@@ -1,10 +1,12 @@
 //! Connections of gRPC, with bounds for everything that a client can make large or slow: messages, headers, streams, resets, silence.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use drl_core::caps::{GRPC_MESSAGE_BYTES_MAX, GRPC_STREAMS_MAX, HTTP_HEAD_BYTES_MAX};
+use drl_host::Host;
 use drl_proto::v1::limits_server::LimitsServer;
 use drl_proto::v1::rate_limit_server::RateLimitServer;
 use tokio::sync::mpsc;
@@ -12,6 +14,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
 
 use crate::entrance::Entrance;
 use crate::grpc::check::CheckService;
@@ -35,10 +39,18 @@ const ARRIVALS_MAX: usize = 16;
 pub(crate) struct GrpcDoor {
     entrance: Entrance,
     router: Router,
+    host: Host,
+    health: HealthReporter,
 }
 
 impl GrpcDoor {
     pub(crate) fn new(entrance: Entrance, judge: Judge, policies: Arc<StoredPolicies>) -> Self {
+        let host = judge.host().clone();
+        let (health, health_service) = tonic_health::server::health_reporter();
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(drl_proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .build_v1();
         let checks = RateLimitServer::new(CheckService::new(judge))
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX);
@@ -53,13 +65,21 @@ impl GrpcDoor {
             .http2_keepalive_interval(Some(KEEPALIVE.0))
             .http2_keepalive_timeout(Some(KEEPALIVE.1))
             .add_service(checks)
-            .add_service(limits);
-        Self { entrance, router }
+            .add_service(limits)
+            .add_service(health_service);
+        let router = match reflection {
+            Ok(reflection) => router.add_service(reflection),
+            Err(error) => {
+                tracing::warn!(%error, "gRPC reflection is off: the description of the services cannot be read");
+                router
+            }
+        };
+        Self { entrance, router, host, health }
     }
 
     /// Serves until `stop`, then lets every call that has begun end. Dropping the future closes the rest.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let Self { entrance, router } = self;
+        let Self { entrance, router, host, health } = self;
         let (arrived, arrivals) = mpsc::channel::<io::Result<GrpcStream>>(ARRIVALS_MAX);
         let accept = async {
             loop {
@@ -74,9 +94,21 @@ impl GrpcDoor {
             drop((entrance, arrived));
         };
         let serve = router.serve_with_incoming_shutdown(ReceiverStream::new(arrivals), stop.clone().cancelled_owned());
-        let ((), served) = tokio::join!(accept, serve);
-        if let Err(error) = served {
-            tracing::warn!(%error, "gRPC door closed with an error");
+        let both = async { tokio::join!(accept, serve).1 };
+        tokio::select! {
+            served = both => if let Err(error) = served {
+                tracing::warn!(%error, "gRPC door closed with an error");
+            },
+            never = report_health(host, health) => match never {},
         }
     }
+}
+
+/// `grpc.health.v1`: serving until the host has stopped.
+async fn report_health(host: Host, health: HealthReporter) -> Infallible {
+    health.set_serving::<RateLimitServer<CheckService>>().await;
+    let _ = host.stopped().await;
+    health.set_not_serving::<RateLimitServer<CheckService>>().await;
+    health.set_service_status("", ServingStatus::NotServing).await;
+    std::future::pending().await
 }

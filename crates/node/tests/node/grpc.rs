@@ -97,3 +97,37 @@ async fn policies_are_set_read_listed_and_removed() {
     assert_eq!(limits.list(bad).await.unwrap_err().code(), Code::InvalidArgument);
     node.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_and_reflection_answer_as_load_balancers_and_grpcurl_ask() {
+    use tonic_health::pb::health_check_response::ServingStatus;
+    use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+    use tonic_reflection::pb::v1::ServerReflectionRequest;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+
+    let dir = TempDir::new().unwrap();
+    let node = start(&dir).await;
+    let channel =
+        tonic::transport::Endpoint::new(format!("http://{}", node.addresses.grpc)).unwrap().connect().await.unwrap();
+    let mut health = HealthClient::new(channel.clone());
+    for service in ["", "drl.v1.RateLimit"] {
+        let status = health.check(HealthCheckRequest { service: service.to_owned() }).await.unwrap().into_inner();
+        assert_eq!(status.status(), ServingStatus::Serving, "{service:?}");
+    }
+    let list = MessageRequest::ListServices(String::new());
+    let request = ServerReflectionRequest { host: String::new(), message_request: Some(list) };
+    let mut answers = ServerReflectionClient::new(channel)
+        .server_reflection_info(tokio_stream::once(request))
+        .await
+        .unwrap()
+        .into_inner();
+    let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
+    let MessageResponse::ListServicesResponse(services) = answer else { panic!("{answer:?}") };
+    let names: Vec<_> = services.service.iter().map(|service| service.name.as_str()).collect();
+    for expected in ["drl.v1.RateLimit", "drl.v1.Limits", "grpc.health.v1.Health"] {
+        assert!(names.contains(&expected), "{names:?}");
+    }
+    node.stop().await;
+}
