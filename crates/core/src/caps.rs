@@ -161,3 +161,7 @@ pub const ETCD_ENDPOINTS_MAX: usize = 16;
 
 /// Revisions that embedded coordination remembers for watches. A watch that is further behind gets the whole prefix instead.
 pub const EMBEDDED_HISTORY_MAX: usize = 10_000;
+
+/// Messages of one check stream that are decided and wait for the journal. With the largest messages it covers 65,536 checks, a
+/// frame's worth; a client that does not read its answers holds no more than this.
+pub const STREAM_MESSAGES_IN_FLIGHT_MAX: usize = 64;

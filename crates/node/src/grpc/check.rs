@@ -4,8 +4,9 @@ use drl_core::Cost;
 use drl_core::caps::BATCH_CHECKS_MAX;
 use drl_proto::v1;
 use drl_proto::v1::rate_limit_server::RateLimit;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
+use super::check_stream::{self, Answers};
 use super::convert;
 use super::status::{invalid, refused};
 use crate::judge::Judge;
@@ -39,6 +40,15 @@ impl RateLimit for CheckService {
         let asks: Result<Vec<_>, Status> = checks.iter().map(convert::ask).collect();
         let decisions = self.judge.check_all(asks?).await.map_err(|refusal| refused(&refusal))?;
         Ok(Response::new(v1::CheckBatchResponse { decisions: decisions.iter().map(convert::decision).collect() }))
+    }
+
+    type CheckStreamStream = Answers;
+
+    async fn check_stream(
+        &self,
+        request: Request<Streaming<v1::CheckStreamRequest>>,
+    ) -> Result<Response<Answers>, Status> {
+        Ok(Response::new(check_stream::serve(self.judge.clone(), request.into_inner())))
     }
 
     async fn reset(&self, request: Request<v1::ResetRequest>) -> Result<Response<v1::ResetResponse>, Status> {

@@ -25,27 +25,34 @@ pub(super) fn ask(check: &v1::CheckRequest) -> Result<Ask<'_>, Status> {
 }
 
 pub(super) fn decision(decision: &Decision) -> v1::Decision {
-    let retry_after_nanos = match decision.retry {
+    v1::Decision {
+        allowed: decision.allowed,
+        limit: decision.limit,
+        remaining: decision.remaining,
+        retry_after_nanos: retry_after_nanos(decision),
+        reset_after_nanos: decision.reset_after.0,
+        policy_revision: decision.policy_revision,
+        reason: reason(decision.reason).into(),
+    }
+}
+
+/// 0 when allowed, -1 when it can never pass.
+pub(super) fn retry_after_nanos(decision: &Decision) -> i64 {
+    match decision.retry {
         _ if decision.allowed => 0,
         Retry::Now => 0,
         Retry::After(wait) => i64::try_from(wait.0).unwrap_or(i64::MAX),
         Retry::Never => -1,
-    };
-    let reason = match decision.reason {
+    }
+}
+
+pub(super) const fn reason(reason: Reason) -> v1::Reason {
+    match reason {
         Reason::WithinLimit => v1::Reason::WithinLimit,
         Reason::OverLimit => v1::Reason::OverLimit,
         Reason::CostAboveLimit => v1::Reason::CostAboveLimit,
         Reason::UnknownClient => v1::Reason::UnknownClient,
         Reason::Shadow => v1::Reason::Shadow,
         Reason::StateLost => v1::Reason::StateLost,
-    };
-    v1::Decision {
-        allowed: decision.allowed,
-        limit: decision.limit,
-        remaining: decision.remaining,
-        retry_after_nanos,
-        reset_after_nanos: decision.reset_after.0,
-        policy_revision: decision.policy_revision,
-        reason: reason.into(),
     }
 }

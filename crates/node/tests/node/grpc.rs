@@ -131,3 +131,76 @@ async fn health_and_reflection_answer_as_load_balancers_and_grpcurl_ask() {
     }
     node.stop().await;
 }
+
+fn columns(number: u64, clients: &[&str]) -> v1::CheckStreamRequest {
+    v1::CheckStreamRequest {
+        number,
+        client_ids: clients.concat().into(),
+        id_lengths: clients.iter().map(|client| u32::try_from(client.len()).unwrap()).collect(),
+        ..v1::CheckStreamRequest::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_answers_in_order_and_a_wrong_message_does_not_end_it() {
+    let dir = TempDir::new().unwrap();
+    let node = start(&dir).await;
+    node.set_default(THREE_PER_HOUR).await;
+    let mut client = RateLimitClient::connect(format!("http://{}", node.addresses.grpc)).await.unwrap();
+    let mut wrong_lengths = columns(3, &["alice"]);
+    wrong_lengths.id_lengths[0] = 6;
+    let messages = vec![
+        columns(1, &["alice", "bob", "alice"]),
+        v1::CheckStreamRequest { costs: vec![2, 3], ..columns(2, &["alice", "bob"]) },
+        wrong_lengths,
+        v1::CheckStreamRequest { costs: vec![1], ..columns(4, &["alice", "bob"]) },
+        columns(5, &[""]),
+        v1::CheckStreamRequest { detail: v1::Detail::Outcome.into(), ..columns(6, &["bob", "alice"]) },
+        columns(7, &vec!["x"; 1_025]),
+        columns(8, &[]),
+    ];
+    let mut answers = client.check_stream(tokio_stream::iter(messages)).await.unwrap().into_inner();
+    let mut next = async || answers.message().await.unwrap().unwrap();
+    let within = 0x80 | u8::try_from(i32::from(v1::Reason::WithinLimit)).unwrap();
+    let over = u8::try_from(i32::from(v1::Reason::OverLimit)).unwrap();
+
+    let first = next().await;
+    assert_eq!((first.number, &first.outcomes[..], &first.remaining[..]), (1, &[within; 3][..], &[2, 2, 1][..]));
+    let second = next().await;
+    assert_eq!((&second.outcomes[..], &second.remaining[..]), (&[over, over][..], &[1, 2][..]));
+    for number in [3, 4, 5] {
+        let failed = next().await;
+        assert_eq!((failed.number, failed.error.unwrap().code), (number, i32::from(Code::InvalidArgument)));
+    }
+    let sixth = next().await;
+    assert_eq!((&sixth.outcomes[..], sixth.remaining.len()), (&[within, within][..], 0));
+    assert_eq!(next().await.error.unwrap().code, i32::from(Code::InvalidArgument));
+    let empty = next().await;
+    assert_eq!((empty.number, empty.error), (8, None));
+    assert!(answers.message().await.unwrap().is_none(), "the client ended it");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_of_many_connections_share_one_limit() {
+    let dir = TempDir::new().unwrap();
+    let node = start(&dir).await;
+    node.set_default(r#"{"limits":[{"requests":1000,"window":"1h"}]}"#).await;
+    let streams = (0..4).map(|_| async {
+        let mut client = RateLimitClient::connect(format!("http://{}", node.addresses.grpc)).await.unwrap();
+        let messages = (0..20).map(|number| columns(number, &["alice"; 50]));
+        let mut answers =
+            client.check_stream(tokio_stream::iter(messages.collect::<Vec<_>>())).await.unwrap().into_inner();
+        let mut allowed = 0;
+        for number in 0..20 {
+            let answer = answers.message().await.unwrap().unwrap();
+            assert_eq!(answer.number, number);
+            allowed += answer.outcomes.iter().filter(|outcome| **outcome & 0x80 != 0).count();
+        }
+        allowed
+    });
+    let [a, b, c, d] = streams.collect::<Vec<_>>().try_into().ok().unwrap();
+    let (a, b, c, d) = tokio::join!(a, b, c, d);
+    assert_eq!(a + b + c + d, 1_000);
+    node.stop().await;
+}
