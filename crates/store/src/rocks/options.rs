@@ -1,5 +1,5 @@
-//! The options of the database, each with its reason. Sized for machines from 2 GiB: at most about 240 MiB of memtables, 8 MiB
-//! of cache. What is *absent* matters as much: no merge operator and no compaction filter (values are absolute, and what has
+//! The options of the database, each with its reason. Sized for machines from 2 GiB: at most about 336 MiB of memtables, 8 MiB
+//! of cache per column family. What is *absent* matters as much: no merge operator and no compaction filter (values are absolute, and what has
 //! expired disappears at a checkpoint), no TTL and no periodic compaction (nothing depends on a clock), no disabled WAL, no
 //! manual WAL flush and no unordered write (kill -9 loses nothing that was answered).
 
@@ -22,8 +22,12 @@ const JOURNAL_MEMTABLE_BYTES: usize = JOURNAL_BYTES_MAX as usize + 16 * MIB;
 /// One megabyte at a time, so that the kernel writes back steadily instead of all at once at an fsync.
 const WRITE_BACK_BYTES: u64 = 1 << 20;
 
+/// All memtables together: a full one of the journal, and two of the pages beside it. Below the first, RocksDB would flush the
+/// journal early and write every frame twice.
+const MEMTABLES_BYTES: usize = JOURNAL_MEMTABLE_BYTES + 64 * MIB;
+
 pub(super) fn database(stage: Stage) -> Options {
-    let mut options = Options::default();
+    let mut options = unreserved();
     // Only a directory under creation may get a new database; elsewhere a missing one is damage.
     options.create_if_missing(stage == Stage::New);
     options.create_missing_column_families(stage == Stage::New);
@@ -39,7 +43,7 @@ pub(super) fn database(stage: Stage) -> Options {
     options.set_wal_bytes_per_sync(WRITE_BACK_BYTES);
     options.set_bytes_per_sync(WRITE_BACK_BYTES);
     // The sum of all memtables, against a pages column family that grows while the journal does.
-    options.set_db_write_buffer_size(240 * MIB);
+    options.set_db_write_buffer_size(MEMTABLES_BYTES);
     // One flush and one compaction: the other cores belong to the checks.
     options.set_max_background_jobs(2);
     // Some tens of files exist at 64 MiB each; the cap leaves the process's descriptors to connections.
@@ -55,6 +59,13 @@ pub(super) fn database(stage: Stage) -> Options {
     options.set_stats_dump_period_sec(0);
     options.set_stats_persist_period_sec(0);
     options
+}
+
+/// The defaults, but for files that take the disk they need and no more: a WAL file would reserve as much as all memtables may
+/// hold, in every directory, however small.
+fn unreserved() -> Options {
+    // The only way to this option. It is only refused by a RocksDB that no longer has it, which then reserves as it likes.
+    Options::default().get_options_from_string("allow_fallocate=false").unwrap_or_default()
 }
 
 pub(super) fn column_families() -> Vec<ColumnFamilyDescriptor> {

@@ -4,7 +4,7 @@ use drl_core::CommitNo;
 use drl_store::{CommitSync, Store};
 
 use crate::sample::{page, page_id};
-use crate::subjects::{bytes_on_disk, open};
+use crate::subjects::{bytes_on_disk, bytes_reserved, open};
 
 const FRAME_BYTES: usize = 64 << 10;
 const FRAMES: u64 = 8_000;
@@ -34,4 +34,14 @@ fn directory_stays_bounded_over_half_a_gigabyte_of_frames() {
     assert!(bytes_max < BYTES_MAX, "{bytes_max} bytes");
     let bytes_after = bytes_on_disk(dir.path());
     assert!(bytes_after < 64 << 20, "{bytes_after} bytes after the last checkpoint");
+}
+
+#[test]
+fn fresh_directory_takes_a_megabyte_of_disk_not_a_memtable() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path(), "boot").unwrap();
+    crate::sample::recover_whole(&store);
+    store.append(CommitNo(1), &[1; 100], CommitSync::Now).unwrap();
+    let reserved = bytes_reserved(dir.path());
+    assert!(reserved < 1 << 20, "{reserved} bytes");
 }

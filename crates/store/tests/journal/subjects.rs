@@ -121,16 +121,25 @@ pub(crate) fn database_files(dir: &Path, extension: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Bytes that a directory takes on disk.
+/// Bytes in the files of a directory.
 pub(crate) fn bytes_on_disk(dir: &Path) -> u64 {
+    sum_of_files(dir, std::fs::Metadata::len)
+}
+
+/// Bytes that the file system holds for a directory, those that were reserved and not written included.
+pub(crate) fn bytes_reserved(dir: &Path) -> u64 {
+    sum_of_files(dir, |file| std::os::unix::fs::MetadataExt::blocks(file) * 512)
+}
+
+fn sum_of_files(dir: &Path, measure: fn(&std::fs::Metadata) -> u64) -> u64 {
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
     // A file may vanish between listing and asking: RocksDB deletes in the background.
     entries
         .map(|entry| {
             if entry.path().is_dir() {
-                bytes_on_disk(&entry.path())
+                sum_of_files(&entry.path(), measure)
             } else {
-                entry.metadata().map_or(0, |file| file.len())
+                entry.metadata().map_or(0, |file| measure(&file))
             }
         })
         .sum()
