@@ -12,7 +12,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("drl-limits", &["drl-core"]),
     ("drl-replay", &["drl-core", "drl-limits"]),
     ("drl-engine", &["drl-core", "drl-limits"]),
+    ("drl-ring", &["drl-core"]),
     ("drl-store", &["drl-core"]),
+    ("drl-coordination", &["drl-core"]),
     ("drl-configuration", &["drl-core", "drl-limits"]),
     ("drl-client", &["drl-core", "drl-limits"]),
     ("drl-host", &["drl-core", "drl-limits", "drl-engine", "drl-store", "drl-configuration"]),
@@ -23,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that read no clock, do no IO, spawn nothing and draw nothing.
-const PURE: &[&str] = &["drl-core", "drl-limits", "drl-engine"];
+const PURE: &[&str] = &["drl-core", "drl-limits", "drl-engine", "drl-ring"];
 
 /// What a pure crate does not name, not even for its tests.
 const EFFECTS: &[&str] = &["tokio", "rocksdb", "tonic", "rand", "axum", "rustix", "libc", "etcd-client", "tracing"];
@@ -31,7 +33,8 @@ const EFFECTS: &[&str] = &["tokio", "rocksdb", "tonic", "rand", "axum", "rustix"
 /// Dependencies that only these crates may name.
 const HOMES: &[(&str, &[&str])] = &[
     ("rocksdb", &["drl-store"]),
-    ("tonic", &["drl-proto", "drl-node", "drl"]),
+    // In coordination for its error codes: etcd-client's errors are tonic's.
+    ("tonic", &["drl-proto", "drl-coordination", "drl-node", "drl"]),
     ("prost", &["drl-proto"]),
     ("tonic-prost", &["drl-proto"]),
     ("tonic-prost-build", &["drl-proto"]),

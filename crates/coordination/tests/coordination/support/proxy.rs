@@ -1,0 +1,109 @@
+//! A user-space TCP proxy on loopback that can misbehave as networks do: stop forwarding without closing, lose replies, cut.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Which connections misbehave: those with numbers up to these. Numbers count from 1.
+#[derive(Debug, Clone, Copy, Default)]
+struct Faults {
+    frozen: u64,
+    deaf: u64,
+    cut: u64,
+}
+
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    faults: watch::Sender<Faults>,
+    opened: watch::Receiver<u64>,
+    task: JoinHandle<()>,
+}
+
+impl Proxy {
+    pub(crate) async fn start(target_port: u16) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (faults, faults_reader) = watch::channel(Faults::default());
+        let (opened_writer, opened) = watch::channel(0);
+        let task = tokio::spawn(accept(listener, target_port, faults_reader, opened_writer));
+        Ok(Self { address, faults, opened, task })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops forwarding on every present connection, without closing any. New ones work.
+    pub(crate) fn freeze(&self) {
+        self.faults.send_modify(|faults| faults.frozen = *self.opened.borrow());
+    }
+
+    /// Forwards again what was frozen.
+    pub(crate) fn thaw(&self) {
+        self.faults.send_modify(|faults| faults.frozen = 0);
+    }
+
+    /// Loses whatever the server sends on the present connections. New ones work.
+    pub(crate) fn lose_replies(&self) {
+        self.faults.send_modify(|faults| faults.deaf = *self.opened.borrow());
+    }
+
+    /// Closes every present connection.
+    pub(crate) fn cut(&self) {
+        self.faults.send_modify(|faults| faults.cut = *self.opened.borrow());
+    }
+
+    /// Connections that were ever opened.
+    pub(crate) fn opened(&self) -> u64 {
+        *self.opened.borrow()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, port: u16, faults: watch::Receiver<Faults>, opened: watch::Sender<u64>) {
+    while let Ok((client, _)) = listener.accept().await {
+        opened.send_modify(|opened| *opened += 1);
+        tokio::spawn(forward(client, port, *opened.borrow(), faults.clone()));
+    }
+}
+
+async fn forward(client: TcpStream, port: u16, number: u64, mut faults: watch::Receiver<Faults>) {
+    let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let requests = copy(&mut from_client, &mut to_server, number, faults.clone(), |_| false);
+    let replies = copy(&mut from_server, &mut to_client, number, faults.clone(), move |faults| number <= faults.deaf);
+    tokio::select! {
+        _ = faults.wait_for(|faults| number <= faults.cut) => {}
+        () = requests => {}
+        () = replies => {}
+    }
+}
+
+async fn copy<R: AsyncReadExt + Unpin, W: AsyncWriteExt + Unpin>(
+    from: &mut R,
+    to: &mut W,
+    number: u64,
+    mut faults: watch::Receiver<Faults>,
+    is_lost: impl Fn(&Faults) -> bool,
+) {
+    let mut buffer = vec![0; 16 << 10];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        if faults.wait_for(|faults| number > faults.frozen).await.is_err() {
+            return;
+        }
+        if !is_lost(&faults.borrow()) && to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+}
