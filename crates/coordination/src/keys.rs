@@ -1,12 +1,14 @@
 //! The layout of the store: which key holds what. Built and parsed here and nowhere else.
 //!
-//!     /drl/{cluster}/settings
-//!     /drl/{cluster}/nodes/{node_id}                        under the node's session
-//!     /drl/{cluster}/heartbeats/{node_id}                   outlives the session
-//!     /drl/{cluster}/shards/{shard}                         decimal, no leading zeros
-//!     /drl/{cluster}/limits/{namespace}/default
-//!     /drl/{cluster}/limits/{namespace}/clients/{client_id}
-//!     /drl/{cluster}/limits/{namespace}/prefixes/{prefix}
+//! ```text
+//! /drl/{cluster}/settings
+//! /drl/{cluster}/nodes/{node_id}                        under the node's session
+//! /drl/{cluster}/heartbeats/{node_id}                   outlives the session
+//! /drl/{cluster}/shards/{shard}                         decimal, no leading zeros
+//! /drl/{cluster}/limits/{namespace}/default
+//! /drl/{cluster}/limits/{namespace}/clients/{client_id}
+//! /drl/{cluster}/limits/{namespace}/prefixes/{prefix}
+//! ```
 //!
 //! People type these keys. Ids of clients are bytes, so what could not be typed or read is escaped (`escape.rs`). Invariant: each thing has
 //! exactly one key; a key that spells it in another way is refused, and told the right one.

@@ -52,7 +52,7 @@ impl Session {
     /// has stored the lease's id before, so that its next process can revoke it. `within` is for each call; `clock` stamps heartbeats.
     ///
     /// # Errors
-    /// [`OpenError`]. The lease is left to expire.
+    /// [`OpenError`]. After a [`Fault`] the claim may still happen: revoke the lease before another one is tried.
     pub async fn open(
         coordination: Arc<dyn Coordination>,
         terms: Terms,
@@ -94,7 +94,8 @@ impl Session {
     /// [`Heartbeat::KeyAbsent`] does this; it counts as a heartbeat that was sent at the moment returned.
     ///
     /// # Errors
-    /// [`OpenError`]; the session is what it was before.
+    /// [`OpenError`]; the session is what it was before. After a [`Fault`] the claim may still happen: revoke the lease before
+    /// another one is tried.
     pub async fn recreate(&mut self, grant: Grant, value: Vec<u8>) -> Result<Nanos, OpenError> {
         let sent = (self.clock)();
         let claim = self.terms.claim(grant.lease, Some(value));

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use drl_core::caps::COORDINATION_MESSAGE_BYTES_MAX;
 use etcd_client::proto::{PbTxnOpResponse, PbTxnResponse};
-use etcd_client::{Compare as EtcdCompare, CompareOp, Txn as EtcdTxn, TxnOp};
+use etcd_client::{Client, Compare as EtcdCompare, CompareOp, Txn as EtcdTxn, TxnOp};
 
 use super::classify::{Effect, Kind, Trouble};
 use super::{Shared, convert};
@@ -16,10 +17,7 @@ impl Shared {
         txn.check()?;
         let way = self.trusted().map_err(TxnError::Unavailable)?;
         let request = request(&txn);
-        let answer = self.call(within, |client| {
-            let request = request.clone();
-            async move { client.kv_client().txn(request).await.map(|response| response.0) }
-        });
+        let answer = self.call(within, |client| send(client, request.clone()));
         let response = answer.await.map_err(TxnError::from)?;
         // It happened; but whoever cannot read what it says does not know how.
         let header = convert::header(response.header.as_ref()).map_err(TxnError::Unknown)?;
@@ -31,10 +29,7 @@ impl Shared {
     pub(super) async fn newest(&self, key: &Key, within: Duration) -> Result<Header, Trouble> {
         let way = self.trusted().map_err(finally)?;
         let request = EtcdTxn::new().and_then([nothing(key)]);
-        let answer = self.call(within, |client| {
-            let request = request.clone();
-            async move { client.kv_client().txn(request).await.map(|response| response.0) }
-        });
+        let answer = self.call(within, |client| send(client, request.clone()));
         let header = convert::header(answer.await?.header.as_ref()).map_err(finally)?;
         self.judge(way, &header).map_err(finally)?;
         Ok(header)
@@ -53,6 +48,11 @@ impl From<Trouble> for TxnError {
 
 pub(super) const fn finally(fault: Fault) -> Trouble {
     Trouble { fault, effect: Effect::None, kind: Kind::Final }
+}
+
+async fn send(client: Client, request: EtcdTxn) -> Result<PbTxnResponse, etcd_client::Error> {
+    let mut kv = client.kv_client().max_decoding_message_size(COORDINATION_MESSAGE_BYTES_MAX);
+    kv.txn(request).await.map(|response| response.0)
 }
 
 fn request(txn: &Txn) -> EtcdTxn {

@@ -24,7 +24,7 @@ pub(super) async fn run(shared: Arc<Shared>, prefix: Prefix, options: WatchOptio
         Start::Snapshot => None,
         Start::After(revision) => Some(revision),
     };
-    let watching = Watching { shared, prefix, options, writer: &writer, cursor: Cursor::new(at) };
+    let watching = Watching { shared, prefix, options, writer: &writer, cursor: Cursor::new(at), pause: PAUSE_FIRST };
     tokio::select! {
         () = watching.run() => {}
         () = writer.closed() => {}
@@ -37,29 +37,26 @@ pub(super) struct Watching<'a> {
     options: WatchOptions,
     writer: &'a WatchWriter,
     cursor: Cursor,
+    /// Before the next try, should this one fail.
+    pause: Duration,
 }
 
 impl Watching<'_> {
     /// Ends when the reader is gone, or when etcd must not be believed any more.
     async fn run(mut self) {
-        let mut pause = PAUSE_FIRST;
         loop {
-            let before = self.cursor.at();
             match self.follow().await {
                 Err(Closed) => return,
                 Ok(End::Relist) => self.cursor.forget(),
                 Ok(End::Failed(fault)) => {
                     let is_over = fault.is_distrust();
-                    if self.cursor.at() != before {
-                        pause = PAUSE_FIRST;
-                    }
-                    tracing::warn!(prefix = %self.prefix, %fault, retry_in = ?pause, "watch");
+                    tracing::warn!(prefix = %self.prefix, %fault, retry_in = ?self.pause, "watch");
                     self.writer.report(Some(fault));
                     if is_over {
                         return;
                     }
-                    let _ = timeout(pause, self.writer.closed()).await;
-                    pause = pause.saturating_mul(2).min(PAUSE_MAX);
+                    let _ = timeout(self.pause, self.writer.closed()).await;
+                    self.pause = self.pause.saturating_mul(2).min(PAUSE_MAX);
                 }
             }
         }
@@ -88,6 +85,7 @@ impl Watching<'_> {
 
     async fn read(&mut self, mut stream: Stream) -> Result<End, Closed> {
         self.writer.report(None);
+        self.pause = PAUSE_FIRST;
         let mut relist = tokio::time::interval(self.options.relist_every);
         // The first tick is immediate.
         relist.tick().await;

@@ -3,6 +3,7 @@
 mod access;
 mod backups;
 mod connections;
+mod log;
 mod outcomes;
 mod restarts;
 mod space;

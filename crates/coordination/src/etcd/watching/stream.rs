@@ -43,7 +43,6 @@ impl Stream {
     /// Opens a stream of everything under `prefix` behind `at`.
     pub(super) async fn open(shared: &Shared, prefix: &Prefix, at: Revision, within: Duration) -> Result<Self, End> {
         shared.trusted().map_err(End::Failed)?;
-        let number = shared.link.number();
         let options = WatchOptions::new().with_prefix().with_progress_notify();
         let options = options.with_start_revision(convert::number(at.next()));
         let key = prefix.as_bytes();
@@ -59,7 +58,8 @@ impl Stream {
             }
         });
         let (requests, responses, first) = answer.await.map_err(end_of)?;
-        let endpoint = shared.link.endpoint();
+        // The connection that the call succeeded on; should another task have replaced it just now, that one is given up later.
+        let (number, endpoint) = (shared.link.number(), shared.link.endpoint());
         let first = first.ok_or_else(|| ended(&endpoint))?;
         let stream = Self { requests, responses, number, endpoint };
         stream.created(shared, &first.0, at)?;

@@ -54,10 +54,11 @@ struct Running {
 /// Whether there is an etcd to start. Says so, past the test harness, when there is none.
 fn is_installed() -> bool {
     static SKIPPED: AtomicUsize = AtomicUsize::new(0);
-    let is_there = Command::new("etcd").arg("--version").output().is_ok();
+    let is_there = ["etcd", "etcdctl"].iter().all(|program| Command::new(program).arg("--version").output().is_ok());
     if !is_there {
         let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
-        let text = format!("SKIPPED, {count} so far: no etcd here (apt-get install etcd-server etcd-client)\n");
+        let text =
+            format!("SKIPPED, {count} so far: no etcd and etcdctl here (apt-get install etcd-server etcd-client)\n");
         let _ = std::io::stderr().write_all(text.as_bytes());
     }
     is_there
