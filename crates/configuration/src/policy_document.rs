@@ -88,6 +88,7 @@ impl PolicyDocument {
             on_unavailable: named("on_unavailable", self.on_unavailable.as_deref(), &mut faults),
             on_state_loss: named("on_state_loss", self.on_state_loss.as_deref(), &mut faults),
             mode: if self.shadow { Mode::Shadow } else { Mode::Enforce },
+            carry: drl_limits::Carry::Units,
         };
         if !faults.is_empty() {
             return Err(faults.into());

@@ -30,6 +30,9 @@ pub const SUB_WINDOWS_MAX: u8 = 64;
 /// Most limits in one policy: second, minute, hour, day, week, month, year and one to spare.
 pub const LIMITS_PER_POLICY_MAX: usize = 8;
 
+/// Most limits of earlier policies that a counter goes on counting, so that a policy which comes back finds what was used.
+pub const LIMITS_REMEMBERED_MAX: usize = 8;
+
 /// Shards of a cluster when nobody chose: enough to spread over 100 nodes within a tenth, few enough to list in one etcd range.
 pub const SHARDS_DEFAULT: u16 = 1_024;
 

@@ -56,12 +56,15 @@ impl Ledger {
     }
 
     /// Gives back cost that was charged at `decided_at`.
-    pub fn refund(&mut self, charge: Charge<'_>, decided_at: ShardTime, now: ShardTime) -> Outcome {
-        self.change(charge.shard, |shard| {
-            let outcome = shard.refund(charge.key, charge.policy, charge.cost, decided_at, now);
-            ((), outcome)
-        })
-        .1
+    pub fn refund(
+        &mut self,
+        shard: ShardId,
+        key: KeyHash,
+        cost: Cost,
+        decided_at: ShardTime,
+        now: ShardTime,
+    ) -> Outcome {
+        self.change(shard, |shard| ((), shard.refund(key, cost, decided_at, now))).1
     }
 
     /// Forgets what a key has used.

@@ -37,10 +37,12 @@ pub(crate) enum Presence {
 }
 
 /// What a check did to its shard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// Nothing changed: a denial or a peek.
     Unchanged,
+    /// A denial converted the counter to a changed policy. That is noted for the open frame, and nobody waits for it.
+    Noted,
     /// A counter changed; the answer leaves with its frame.
     Changed,
 }
@@ -67,17 +69,19 @@ impl Shard {
         let now = self.advance(now);
         if let Some(row) = self.table.get_mut(&key) {
             // A changed policy converts the counter, at the moment of the first check after it: that is a change even if it denies.
-            let converts = row.counter.shape() != policy.shape();
+            let is_of_another = !row.counter.is_of(policy);
             let decision = row.counter.check(policy, now, cost);
-            if !(decision.allowed || converts) {
-                return (decision, Outcome::Unchanged);
-            }
+            let outcome = match decision.allowed {
+                true => Outcome::Changed,
+                false if is_of_another && row.counter.is_of(policy) => Outcome::Noted,
+                false => return (decision, Outcome::Unchanged),
+            };
             if row.place == Place::Sealed {
                 row.place = Place::OpenFrame;
                 self.changed.push(key);
             }
             self.dirty |= page_bit(key);
-            return (decision, Outcome::Changed);
+            return (decision, outcome);
         }
         let (mut counter, is_lost) = self.absent(policy, now);
         let decision = counter.check(policy, now, cost);
@@ -101,18 +105,11 @@ impl Shard {
     }
 
     /// Gives back cost that was charged at `decided_at`.
-    pub(crate) fn refund(
-        &mut self,
-        key: KeyHash,
-        policy: &Policy,
-        cost: Cost,
-        decided_at: ShardTime,
-        now: ShardTime,
-    ) -> Outcome {
+    pub(crate) fn refund(&mut self, key: KeyHash, cost: Cost, decided_at: ShardTime, now: ShardTime) -> Outcome {
         let now = self.advance(now);
         let Some(row) = self.table.get(&key) else { return Outcome::Unchanged };
         let mut counter = row.counter.clone();
-        counter.refund(policy, decided_at, now, cost);
+        counter.refund(decided_at, now, cost);
         self.put(key, counter);
         Outcome::Changed
     }

@@ -253,7 +253,8 @@ fn a_changed_policy_is_a_change_even_when_it_denies() {
     let mut frame = Vec::new();
     let _ = ledger.seal(1, &mut frame);
     let (decision, outcome) = ledger.charge(charge(1, &sliding, 1), at(3_550));
-    assert_eq!((decision.allowed, outcome), (false, Outcome::Changed));
+    assert_eq!((decision.allowed, outcome), (false, Outcome::Noted));
+    assert_eq!(ledger.open_rows(), 1);
     assert!(!ledger.charge(charge(1, &sliding, 1), at(3_650)).0.allowed, "the fixed window's end opens nothing");
 }
 
@@ -330,8 +331,8 @@ proptest! {
                     prop_assert_eq!(real.charge(check, now).0, model.charge(check, now).0);
                 }
                 Step::Refund { id, cost } => {
-                    let refund = charge(id, &policies[0], cost);
-                    let _ = (real.refund(refund, now, now), model.refund(refund, now, now));
+                    let ((shard, hash), cost) = (key(id), Cost::new(cost).unwrap());
+                    let _ = (real.refund(shard, hash, cost, now, now), model.refund(shard, hash, cost, now, now));
                 }
                 Step::Reset { id } => {
                     let (shard, hash) = key(id);

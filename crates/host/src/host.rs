@@ -89,9 +89,7 @@ impl Host {
         for (ask, located) in asks.iter().zip(&located) {
             let (decision, changed) = decide_one(&mut state.ledger, ask, located, now, inner.options.unknown_client);
             decisions.push(decision);
-            if changed == Outcome::Changed {
-                outcome = Outcome::Changed;
-            }
+            outcome = outcome.max(changed);
         }
         let ticket = self.note(&mut state, outcome);
         drop(state);
@@ -138,18 +136,16 @@ impl Host {
     }
 
     /// Gives back cost that was charged at `decided_at` (absent: just now), and waits until that is in the journal. A client
-    /// without a policy or a counter has nothing to get back.
+    /// without a counter has nothing to get back.
     ///
     /// # Errors
     /// [`CheckError`] when it was not done.
     pub async fn refund(&self, key: LimitKey<'_>, cost: Cost, decided_at: Option<ShardTime>) -> Result<(), CheckError> {
         let (shard, hash) = key.locate(&self.inner.identity, self.inner.shards());
-        let Some(configured) = self.inner.configuration.get(key) else { return Ok(()) };
         let now = self.inner.clock.now();
         let ticket = {
             let mut state = self.serving()?;
-            let charge = Charge { shard, key: hash, policy: &configured.policy, cost };
-            let outcome = state.ledger.refund(charge, decided_at.unwrap_or(now), now);
+            let outcome = state.ledger.refund(shard, hash, cost, decided_at.unwrap_or(now), now);
             self.note(&mut state, outcome)
         };
         Ok(self.committed(ticket).await?)
@@ -216,7 +212,10 @@ impl Host {
         if state.committer == Committer::Idle {
             self.inner.work.notify_one();
         }
-        Ticket(Some(state.ledger.open()))
+        match outcome {
+            Outcome::Changed => Ticket(Some(state.ledger.open())),
+            Outcome::Noted | Outcome::Unchanged => Ticket::NONE,
+        }
     }
 
     fn locate<'a>(&self, ask: &Ask<'a>) -> Located<'a> {
@@ -261,6 +260,7 @@ fn unknown(rule: UnknownClient) -> Decision {
     Decision {
         allowed,
         limit: 0,
+        window: Nanos::ZERO,
         remaining: 0,
         retry,
         reset_after: Nanos::ZERO,

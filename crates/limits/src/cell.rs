@@ -3,6 +3,7 @@
 
 use std::num::NonZeroU64;
 
+use drl_core::caps::COST_MAX;
 use drl_core::{Cost, Nanos, ShardTime};
 
 use crate::fixed_window::FixedWindow;
@@ -89,6 +90,16 @@ impl Cell {
             Self::Fixed(cell) => cell.charge(shape, now, cost),
             Self::Sliding(cell) => cell.charge(shape, now, cost),
             Self::Bucket(cell) => cell.charge(shape, now, cost),
+        }
+    }
+
+    /// Takes `cost` although nobody asked whether it fits: a limit that is only remembered stops counting at 2^53.
+    pub(crate) fn charge_along(&mut self, shape: &LimitShape, now: ShardTime, cost: Cost) {
+        let room = COST_MAX.saturating_sub(self.level(shape, now).rounded_up());
+        if let Ok(cost) = Cost::new(cost.units().min(room))
+            && !cost.is_peek()
+        {
+            self.charge(shape, now, cost);
         }
     }
 

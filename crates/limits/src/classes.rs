@@ -54,6 +54,17 @@ impl UnknownName {
 }
 
 named_choices! {
+    /// What a token bucket keeps when its rate or burst changes.
+    Carry("carry") {
+        /// The units that were spent: 60 of 100 used is 60 of 200 used. For policies that operators change.
+        #[default]
+        Units = "units",
+        /// The time at which it is full again, as redis-cell keeps it. For limits that come with each command.
+        Time = "time",
+    }
+}
+
+named_choices! {
     /// When the reply of an admission may leave.
     Durability("durability") {
         /// After the follower (or, alone, the disk) has it: never over the limit, whatever fails.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use drl_core::{Cost, ShardTime};
 
 use crate::cell::Cell;
-use crate::{Algorithm, Decision, Limit, Policy, Retry, Shape};
+use crate::{Algorithm, Carry, Decision, Limit, Policy, Retry, Shape};
 
 pub use encoding::CorruptCounter;
 
@@ -55,19 +55,28 @@ impl Counter {
     }
 
     /// Decides, and charges `cost` if it passes every limit. Cost zero is a peek of one unit. A counter of another shape is
-    /// converted first, and stays converted even if the check is denied; a denial changes nothing else.
+    /// converted first, and stays converted even if the check is denied: the change of policy is the moment from which old use
+    /// counts under the new limits. (A bucket that carries its time over is as good converted later, so its denial changes nothing.)
     pub fn check(&mut self, policy: &Policy, now: ShardTime, cost: Cost) -> Decision {
         if cost.is_peek() {
             return self.peek(policy, now, cost);
         }
-        self.adopt(policy, now);
+        if !self.is_of(policy) {
+            let converted = self.converted(policy, now);
+            let retry = verdict::retry(policy, converted.cells.as_slice(), now, cost);
+            if retry != Retry::Now && policy.carry() == Carry::Time {
+                return verdict::denied(policy, converted.cells.as_slice(), now, cost, retry);
+            }
+            *self = converted;
+        } else if !Arc::ptr_eq(&self.shape, policy.shape()) && self.shape == *policy.shape() {
+            // Counters of a policy share its shape.
+            self.shape = Arc::clone(policy.shape());
+        }
         let cells = self.cells.as_mut_slice();
         match verdict::retry(policy, cells, now, cost) {
             Retry::Now => {
-                for (cell, (shape, _)) in cells.iter_mut().zip(policy.rules()) {
-                    cell.charge(shape, now, cost);
-                }
-                verdict::allowed(policy, cells, now)
+                self.charge(policy, now, cost);
+                verdict::allowed(policy, self.cells.as_slice(), now)
             }
             retry => verdict::denied(policy, cells, now, cost, retry),
         }
@@ -77,20 +86,16 @@ impl Counter {
     #[must_use]
     pub fn peek(&self, policy: &Policy, now: ShardTime, cost: Cost) -> Decision {
         let cost = cost.max(Cost::ONE);
-        if self.has_shape_of(policy) {
+        if self.is_of(policy) {
             return verdict::peek(policy, self.cells.as_slice(), now, cost);
         }
-        let converted = convert::cells(&self.shape, self.cells.as_slice(), policy, now);
-        verdict::peek(policy, converted.as_slice(), now, cost)
+        verdict::peek(policy, self.converted(policy, now).cells.as_slice(), now, cost)
     }
 
     /// Gives back `cost` of a decision that was made at `decided_at`, as far as it still counts: it never makes room in a window
     /// that the decision was not part of. A counter of another shape keeps its shape. Each decision is refunded at most once; that
     /// is the caller's to see to.
-    pub fn refund(&mut self, policy: &Policy, decided_at: ShardTime, now: ShardTime, cost: Cost) {
-        if self.has_shape_of(policy) {
-            self.shape = Arc::clone(policy.shape());
-        }
+    pub fn refund(&mut self, decided_at: ShardTime, now: ShardTime, cost: Cost) {
         for (cell, shape) in self.cells.as_mut_slice().iter_mut().zip(self.shape.limits()) {
             cell.refund(shape, decided_at, now, cost);
         }
@@ -109,19 +114,36 @@ impl Counter {
         &self.shape
     }
 
-    /// Counters of a policy share its shape, so nearly always the pointers tell.
-    fn has_shape_of(&self, policy: &Policy) -> bool {
-        Arc::ptr_eq(&self.shape, policy.shape()) || self.shape == *policy.shape()
+    /// Whether it counts for this policy as it is. Counters of a policy share its shape, so nearly always the pointers tell.
+    #[must_use]
+    pub fn is_of(&self, policy: &Policy) -> bool {
+        Arc::ptr_eq(&self.shape, policy.shape()) || self.shape.deciding() == policy.shape().limits()
     }
 
-    fn adopt(&mut self, policy: &Policy, now: ShardTime) {
-        if Arc::ptr_eq(&self.shape, policy.shape()) {
-            return;
+    fn converted(&self, policy: &Policy, now: ShardTime) -> Self {
+        let (cells, remembered) = convert::cells(&self.shape, self.cells.as_slice(), policy, now);
+        let shape = match remembered.limits.as_slice() {
+            [] => Arc::clone(policy.shape()),
+            limits => Arc::new(Shape::remembering(policy.shape(), limits, remembered.until)),
+        };
+        Self { shape, cells }
+    }
+
+    /// The caller has seen that `cost` fits the policy. What is remembered counts along until use from before the change of policy
+    /// has expired.
+    fn charge(&mut self, policy: &Policy, now: ShardTime, cost: Cost) {
+        let deciding = policy.shape().limits().len();
+        if self.shape.remembered_until().is_some_and(|until| until <= now) {
+            self.cells = self.cells.as_slice()[..deciding].iter().cloned().collect();
+            self.shape = Arc::clone(policy.shape());
         }
-        if self.shape != *policy.shape() {
-            self.cells = convert::cells(&self.shape, self.cells.as_slice(), policy, now);
+        let (deciding, remembered) = self.cells.as_mut_slice().split_at_mut(deciding);
+        for (cell, shape) in deciding.iter_mut().zip(policy.shape().limits()) {
+            cell.charge(shape, now, cost);
         }
-        self.shape = Arc::clone(policy.shape());
+        for (cell, shape) in remembered.iter_mut().zip(&self.shape.limits()[deciding.len()..]) {
+            cell.charge_along(shape, now, cost);
+        }
     }
 }
 

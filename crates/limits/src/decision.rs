@@ -8,6 +8,8 @@ pub struct Decision {
     pub allowed: bool,
     /// Units that the shown limit allows at once (a token bucket's burst).
     pub limit: u64,
+    /// The window of the shown limit; zero when no limit was asked.
+    pub window: Nanos,
     /// Units of the shown limit that are free after this decision.
     pub remaining: u64,
     /// When the same check would pass, if nothing else is charged until then.

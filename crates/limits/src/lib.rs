@@ -27,7 +27,7 @@ mod wide;
 mod window;
 
 pub use algorithm::Algorithm;
-pub use classes::{Durability, Mode, OnStateLoss, OnUnavailable, UnknownName};
+pub use classes::{Carry, Durability, Mode, OnStateLoss, OnUnavailable, UnknownName};
 pub use counter::{CorruptCounter, Counter};
 pub use decision::{Decision, Reason, Retry};
 pub use limit::{InvalidLimit, Limit};

@@ -6,7 +6,7 @@ use drl_core::caps::{BURST_NANOS_MAX, COST_MAX, LIMITS_PER_POLICY_MAX};
 
 use crate::shape::LimitShape;
 use crate::wide::{divide_ceil, product};
-use crate::{Algorithm, Durability, Limit, Mode, OnStateLoss, OnUnavailable, Shape};
+use crate::{Algorithm, Carry, Durability, Limit, Mode, OnStateLoss, OnUnavailable, Shape};
 
 /// What a policy is made from. The default has no limits yet and the default of every class.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,6 +21,8 @@ pub struct PolicySpec {
     pub on_unavailable: OnUnavailable,
     pub on_state_loss: OnStateLoss,
     pub mode: Mode,
+    /// Not written in a policy: the door that makes the policy knows.
+    pub carry: Carry,
 }
 
 /// A valid policy.
@@ -101,6 +103,11 @@ impl Policy {
     #[must_use]
     pub const fn mode(&self) -> Mode {
         self.spec.mode
+    }
+
+    #[must_use]
+    pub const fn carry(&self) -> Carry {
+        self.spec.carry
     }
 
     /// How counters of this policy are read.

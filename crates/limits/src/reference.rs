@@ -33,6 +33,7 @@ struct Rule {
 struct Answer {
     retry: Retry,
     limit: u64,
+    window: Nanos,
     remaining: u64,
     reset_after: Nanos,
 }
@@ -96,6 +97,7 @@ impl Rule {
         Answer {
             retry,
             limit: self.capacity,
+            window: Nanos(self.window),
             remaining: first(|taken| !self.fits(charges, now, taken.saturating_add(1))),
             reset_after: Nanos(first(is_idle_after)),
         }
@@ -156,11 +158,12 @@ fn sum<'a>(charges: impl Iterator<Item = &'a Admission>) -> u128 {
 }
 
 fn decision(retry: Retry, shown: Option<Answer>) -> Decision {
-    let none = Answer { retry, limit: 0, remaining: 0, reset_after: Nanos::ZERO };
+    let none = Answer { retry, limit: 0, window: Nanos::ZERO, remaining: 0, reset_after: Nanos::ZERO };
     let shown = shown.unwrap_or(none);
     Decision {
         allowed: retry == Retry::Now,
         limit: shown.limit,
+        window: shown.window,
         remaining: shown.remaining,
         retry,
         reset_after: shown.reset_after,

@@ -1,21 +1,36 @@
 //! How to read a counter's numbers: per limit its algorithm, window and requests, and the sub-windows of a sliding window. A counter
 //! carries its shape, so it can be read without the policy that wrote it; a token bucket's burst belongs to the policy alone.
 //!
-//! As bytes (frozen): the number of limits (u8), then per limit a tag (u8: 1 fixed, 2 sliding, 3 token bucket), the window in
+//! As bytes (frozen): the number of limits (u8; top bit: two fields follow, how many of them are the policy's (u8) and the time until
+//! which the others are remembered (u64)), then per limit a tag (u8: 1 fixed, 2 sliding, 3 token bucket), the window in
 //! nanoseconds (u64), the requests (u64), and for a sliding window the number of its sub-windows (u8). Words are little-endian.
 
 use std::num::NonZeroU64;
 
-use drl_core::Nanos;
-use drl_core::caps::{LIMITS_PER_POLICY_MAX, SUB_WINDOWS_MAX};
+use drl_core::caps::{LIMITS_PER_POLICY_MAX, LIMITS_REMEMBERED_MAX, SUB_WINDOWS_MAX};
+use drl_core::{Nanos, ShardTime};
 
 use crate::bytes::{put_word, take_byte, take_word};
 use crate::{Algorithm, Limit, SUB_WINDOWS, Window};
 
-/// How to read the cells of a counter, one per limit, in the order of the policy.
+/// Top bit of the number of limits.
+const REMEMBERS: u8 = 0x80;
+
+/// How to read the cells of a counter, one per limit: those of its policy in their order, then those it remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Shape {
     limits: Box<[LimitShape]>,
+    /// Set when the last limits are not those of the policy.
+    memory: Option<Memory>,
+}
+
+/// Limits of an earlier policy at the end of a shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Memory {
+    /// How many limits stand before them: those of the policy.
+    behind: u8,
+    /// When they have nothing left to remember.
+    until: ShardTime,
 }
 
 /// How to read one cell.
@@ -38,7 +53,28 @@ pub struct CorruptShape {
 
 impl Shape {
     pub(crate) fn new(algorithm: Algorithm, limits: &[Limit]) -> Self {
-        Self { limits: limits.iter().map(|limit| LimitShape::new(algorithm, *limit, SUB_WINDOWS)).collect() }
+        Self {
+            limits: limits.iter().map(|limit| LimitShape::new(algorithm, *limit, SUB_WINDOWS)).collect(),
+            memory: None,
+        }
+    }
+
+    /// The limits of `policy`, then those that a counter remembers from earlier policies, until then.
+    pub(crate) fn remembering(policy: &Self, remembered: &[LimitShape], until: ShardTime) -> Self {
+        // A policy has at most 8 limits.
+        let memory = Memory { behind: u8::try_from(policy.limits.len()).unwrap_or(u8::MAX), until };
+        Self { limits: policy.limits.iter().chain(remembered).copied().collect(), memory: Some(memory) }
+    }
+
+    /// The limits of the policy, without those that are remembered.
+    pub(crate) fn deciding(&self) -> &[LimitShape] {
+        let behind = self.memory.map_or(self.limits.len(), |memory| usize::from(memory.behind));
+        self.limits.get(..behind).unwrap_or(&self.limits)
+    }
+
+    /// `None` when nothing is remembered.
+    pub(crate) fn remembered_until(&self) -> Option<ShardTime> {
+        self.memory.map(|memory| memory.until)
     }
 
     pub(crate) fn limits(&self) -> &[LimitShape] {
@@ -53,8 +89,15 @@ impl Shape {
 
     /// Appends the bytes of this shape.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        // The count is at most 8: a shape comes from a policy or from `decode`, and both check it.
-        out.push(u8::try_from(self.limits.len()).unwrap_or(u8::MAX));
+        // The count is at most 16: a shape comes from a policy or from `decode`, and both check it.
+        let count = u8::try_from(self.limits.len()).unwrap_or(u8::MAX);
+        match self.memory {
+            None => out.push(count),
+            Some(memory) => {
+                out.extend([count | REMEMBERS, memory.behind]);
+                put_word(out, memory.until.0);
+            }
+        }
         for shape in &self.limits {
             out.push(shape.tag());
             put_word(out, shape.limit.window().nanos().0);
@@ -70,12 +113,28 @@ impl Shape {
     /// # Errors
     /// [`CorruptShape`] when the bytes end early or a number is out of its range; what `input` then points at is unspecified.
     pub fn decode(input: &mut &[u8]) -> Result<Self, CorruptShape> {
-        let count = usize::from(take_byte(input).ok_or(CorruptShape { problem: "no bytes" })?);
-        if !(1..=LIMITS_PER_POLICY_MAX).contains(&count) {
+        let marked = take_byte(input).ok_or(CorruptShape { problem: "no bytes" })?;
+        let count = usize::from(marked & !REMEMBERS);
+        let most = if marked & REMEMBERS == 0 { 0 } else { LIMITS_REMEMBERED_MAX } + LIMITS_PER_POLICY_MAX;
+        if !(1..=most).contains(&count) {
             return Err(CorruptShape { problem: "number of limits out of range" });
         }
+        let memory = if marked & REMEMBERS == 0 { None } else { Some(Memory::decode(input, count)?) };
         let limits = (0..count).map(|_| LimitShape::decode(input)).collect::<Result<_, _>>()?;
-        Ok(Self { limits })
+        Ok(Self { limits, memory })
+    }
+}
+
+impl Memory {
+    fn decode(input: &mut &[u8], count: usize) -> Result<Self, CorruptShape> {
+        let cut = CorruptShape { problem: "cut short" };
+        let (behind, until) = (take_byte(input).ok_or(cut)?, take_word(input).ok_or(cut)?);
+        let is_sound = behind > 0 && usize::from(behind) < count && usize::from(behind) <= LIMITS_PER_POLICY_MAX;
+        if is_sound {
+            Ok(Self { behind, until: ShardTime(until) })
+        } else {
+            Err(CorruptShape { problem: "number of remembered limits out of range" })
+        }
     }
 }
 

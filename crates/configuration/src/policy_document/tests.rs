@@ -174,6 +174,7 @@ fn policies() -> impl Strategy<Value = Policy> {
                 on_unavailable: [OnUnavailable::Deny, OnUnavailable::Allow, OnUnavailable::Local][unavailable],
                 on_state_loss: if lossy { OnStateLoss::Allow } else { OnStateLoss::Deny },
                 mode: if shadow { Mode::Shadow } else { Mode::Enforce },
+                ..PolicySpec::default()
             };
             Policy::new(spec).ok()
         },

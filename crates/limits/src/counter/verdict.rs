@@ -1,6 +1,6 @@
 //! One decision over several limits. A check passes when every limit lets it pass; the decision shows the limit that matters most.
 
-use drl_core::{Cost, ShardTime};
+use drl_core::{Cost, Nanos, ShardTime};
 
 use crate::cell::{Cell, Standing};
 use crate::{Decision, Policy, Reason, Retry};
@@ -32,31 +32,40 @@ pub(super) fn peek(policy: &Policy, cells: &[Cell], now: ShardTime, cost: Cost) 
     }
 }
 
+/// The limit that a decision shows.
+#[derive(Clone, Copy)]
+struct Shown {
+    capacity: u64,
+    window: Nanos,
+    standing: Standing,
+}
+
 fn tightest(
     policy: &Policy,
     cells: &[Cell],
     now: ShardTime,
     is_shown: impl Fn(&Cell, &crate::shape::LimitShape, u64) -> bool,
-) -> (u64, Standing) {
-    let mut found: Option<(u64, Standing)> = None;
+) -> Shown {
+    let mut found: Option<Shown> = None;
     for (cell, (shape, capacity)) in cells.iter().zip(policy.rules()) {
         if !is_shown(cell, shape, capacity) {
             continue;
         }
         let standing = cell.standing(shape, capacity, now);
-        let tighter = found.is_none_or(|(_, best)| {
+        let tighter = found.is_none_or(|Shown { standing: best, .. }| {
             standing.remaining < best.remaining
                 || (standing.remaining == best.remaining && standing.reset_after > best.reset_after)
         });
         if tighter {
-            found = Some((capacity, standing));
+            found = Some(Shown { capacity, window: shape.window().nanos(), standing });
         }
     }
     // There is always a limit to show: a policy has at least one, and one of them gave the retry.
-    found.unwrap_or((0, Standing { remaining: 0, reset_after: drl_core::Nanos::ZERO }))
+    let nothing = Standing { remaining: 0, reset_after: Nanos::ZERO };
+    found.unwrap_or(Shown { capacity: 0, window: Nanos::ZERO, standing: nothing })
 }
 
-fn decision(retry: Retry, (limit, standing): (u64, Standing)) -> Decision {
+fn decision(retry: Retry, Shown { capacity: limit, window, standing }: Shown) -> Decision {
     let reason = match retry {
         Retry::Now => Reason::WithinLimit,
         Retry::After(_) => Reason::OverLimit,
@@ -65,6 +74,7 @@ fn decision(retry: Retry, (limit, standing): (u64, Standing)) -> Decision {
     Decision {
         allowed: retry == Retry::Now,
         limit,
+        window,
         remaining: standing.remaining,
         retry,
         reset_after: standing.reset_after,

@@ -40,8 +40,8 @@ proptest! {
             let (now, before) = (ShardTime(*time), ShardTime(calls[turn / 2].0));
             let policy = if turn % 7 == 6 { &other } else { &policy };
             counter.check(policy, now, cost(*units));
-            counter.refund(policy, before, now, cost(units / 2));
-            counter.refund(policy, now, before, cost(units / 3));
+            counter.refund(before, now, cost(units / 2));
+            counter.refund(now, before, cost(units / 3));
             let _ = (counter.expires_at(), counter.peek(&other, before, cost(*units)));
             Counter::exhausted(policy, now).check(&other, before, cost(*units));
             let mut bytes = Vec::new();

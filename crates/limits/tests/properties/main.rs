@@ -10,6 +10,7 @@ mod extremes;
 mod fairness;
 mod planted_bugs;
 mod refund;
+mod return_of_a_policy;
 mod scenario;
 mod time;
 mod waiting;

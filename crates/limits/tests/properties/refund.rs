@@ -25,7 +25,7 @@ proptest! {
             if pick % 2 == 0 && !admitted.is_empty() {
                 let from_the_end = usize::try_from(pick / 6).unwrap_or(0) % admitted.len().min(8);
                 let refunded = admitted.remove(admitted.len() - 1 - from_the_end);
-                counter.refund(policy, refunded.at, now, cost(refunded.cost));
+                counter.refund(refunded.at, now, cost(refunded.cost));
             }
             if counter.check(policy, now, cost_asked).allowed {
                 admitted.push(Admission { at: now, cost: cost_asked.units() });
@@ -48,7 +48,7 @@ proptest! {
             let last = admitted.last().copied();
             if refunds && let Some(last) = last && now.since(last.at) < shortest {
                 admitted.pop();
-                counter.refund(&policy, now, now, cost(last.cost));
+                counter.refund(now, now, cost(last.cost));
             }
             if counter.check(&policy, now, cost_asked).allowed {
                 admitted.push(Admission { at: now, cost: cost_asked.units() });
@@ -64,7 +64,7 @@ proptest! {
         for (now, cost) in scenario.checks {
             let mut refunded = counter.clone();
             if refunded.check(policy, now, cost).allowed {
-                refunded.refund(policy, now, now, cost);
+                refunded.refund(now, now, cost);
                 let (before, after) = (counter.peek(policy, now, Cost::ONE), refunded.peek(policy, now, Cost::ONE));
                 prop_assert_eq!(before.remaining, after.remaining);
             }
@@ -79,7 +79,7 @@ proptest! {
         for ((now, cost), step) in checks(&policy, &steps).into_iter().zip(steps) {
             if step.1 % 3 == 0 {
                 if counter.check(&policy, now, cost).allowed {
-                    counter.refund(&policy, now, now, cost);
+                    counter.refund(now, now, cost);
                 }
             } else {
                 prop_assert_eq!(counter.check(&policy, now, cost), without.check(now, cost));
@@ -95,7 +95,7 @@ proptest! {
             counter.check(policy, now, asked);
             let before = counter.peek(policy, now, Cost::ONE).remaining;
             let decided_at = ShardTime(now.0 - at % 12_000_000);
-            counter.refund(policy, decided_at, now, cost(units));
+            counter.refund(decided_at, now, cost(units));
             let after = counter.peek(policy, now, Cost::ONE).remaining;
             prop_assert!((before..=before + units).contains(&after));
         }
@@ -105,7 +105,7 @@ proptest! {
     #[test]
     fn a_refund_to_a_fresh_counter_changes_no_decision(policy in policies(), decided_at in any::<u64>(), now in any::<u64>(), units in 0u64..30) {
         let mut counter = Counter::fresh(&policy);
-        counter.refund(&policy, ShardTime(decided_at), ShardTime(now), cost(units));
+        counter.refund(ShardTime(decided_at), ShardTime(now), cost(units));
         let fresh = Counter::fresh(&policy).peek(&policy, ShardTime(now), Cost::ONE);
         prop_assert_eq!(counter.peek(&policy, ShardTime(now), Cost::ONE), fresh);
     }
@@ -122,7 +122,7 @@ proptest! {
         let now = ShardTime(start + count + wait * 1_000_000);
         let reset_before = counter.peek(&policy, now, Cost::ONE).reset_after.0;
         for n in 0..count {
-            counter.refund(&policy, ShardTime(start + n), now, Cost::ONE);
+            counter.refund(ShardTime(start + n), now, Cost::ONE);
         }
         let reset_after = counter.peek(&policy, now, Cost::ONE).reset_after.0;
         let token = SECOND / 10;
@@ -142,7 +142,7 @@ fn a_late_refund_of_a_bucket_does_not_pay_out_what_was_earned_again() {
     let nearly = ShardTime(start + 9_999_000_000);
     assert!(counter.check(&policy, nearly, cost(9)).allowed);
     let now = ShardTime(start + 10 * SECOND);
-    counter.refund(&policy, ShardTime(start), now, cost(10));
+    counter.refund(ShardTime(start), now, cost(10));
     assert!(!counter.check(&policy, now, cost(10)).allowed);
     let if_it_had_been = [Admission { at: nearly, cost: 9 }, Admission { at: now, cost: 10 }];
     assert!(Trace::new(if_it_had_been.to_vec()).check(&policy).is_err());
@@ -156,9 +156,9 @@ fn a_refund_names_a_later_window_in_vain() {
         let (first, second) = (ShardTime(10 * SECOND), ShardTime(12 * SECOND));
         counter.check(&policy, first, cost(5));
         counter.check(&policy, second, cost(5));
-        counter.refund(&policy, first, second, cost(5));
+        counter.refund(first, second, cost(5));
         assert!(!counter.check(&policy, second, Cost::ONE).allowed, "{algorithm}");
-        counter.refund(&policy, second, second, cost(2));
+        counter.refund(second, second, cost(2));
         assert_eq!(counter.peek(&policy, second, Cost::ONE).remaining, 2, "{algorithm}");
     }
 }
@@ -174,7 +174,7 @@ fn a_refund_from_before_a_change_of_window_gives_nothing() {
         let changed = ShardTime(start + 2 * SECOND);
         let room = counter.check(&long, changed, Cost::ONE).remaining;
         counter.check(&long, changed, cost(room.max(1)));
-        counter.refund(&long, ShardTime(start), ShardTime(changed.0 + 1), cost(10));
+        counter.refund(ShardTime(start), ShardTime(changed.0 + 1), cost(10));
         assert!(!counter.check(&long, ShardTime(changed.0 + 1), Cost::ONE).allowed, "{algorithm}");
     }
 }
@@ -185,7 +185,7 @@ fn an_exhausted_counter_knows_nothing_of_earlier_decisions() {
         let policy = policy(algorithm, &[(10, "1m")], None);
         let at = ShardTime(601 * SECOND);
         let mut counter = Counter::exhausted(&policy, at);
-        counter.refund(&policy, ShardTime(at.0 - 1), at, cost(5));
+        counter.refund(ShardTime(at.0 - 1), at, cost(5));
         assert_eq!(counter.peek(&policy, at, Cost::ONE).remaining, 0, "{algorithm}");
     }
 }
@@ -200,7 +200,7 @@ fn a_refund_from_before_a_change_of_window_takes_nothing_of_what_was_carried_ove
         assert!(counter.check(&short, a, cost(10)).allowed);
         assert!(counter.check(&short, b, cost(5)).allowed);
         let room = counter.check(&long, changed, Cost::ONE).remaining;
-        counter.refund(&long, a, changed, cost(10));
+        counter.refund(a, changed, cost(10));
         assert_eq!(counter.peek(&long, changed, Cost::ONE).remaining, room, "{algorithm}");
     }
 }
@@ -213,7 +213,7 @@ fn a_refund_from_before_a_change_of_requests_gives_room() {
         let mut counter = Counter::fresh(&old);
         counter.check(&old, decided_at, cost(10));
         assert_eq!(counter.check(&new, now, Cost::ONE).remaining, 9);
-        counter.refund(&new, decided_at, now, cost(4));
+        counter.refund(decided_at, now, cost(4));
         assert_eq!(counter.peek(&new, now, Cost::ONE).remaining, 13, "{algorithm}");
     }
 }
@@ -226,7 +226,7 @@ fn a_refund_of_a_window_that_the_counter_does_not_hold_gives_nothing() {
         let mut counter = Counter::fresh(&policy);
         counter.check(&policy, ShardTime(10 * SECOND), cost(5));
         for second in [8, 9, 11, 12] {
-            counter.refund(&policy, ShardTime(second * SECOND), ShardTime(12 * SECOND), cost(5));
+            counter.refund(ShardTime(second * SECOND), ShardTime(12 * SECOND), cost(5));
         }
         assert_eq!(counter.peek(&policy, ShardTime(10 * SECOND), Cost::ONE).remaining, 0, "{algorithm}");
     }
@@ -240,7 +240,7 @@ fn a_refund_at_an_unnamed_time_gives_the_room_back() {
         assert!(counter.check(&policy, ShardTime(second * SECOND), Cost::ONE).allowed);
     }
     let now = ShardTime(640 * SECOND);
-    counter.refund(&policy, now, now, cost(2));
+    counter.refund(now, now, cost(2));
     assert_eq!(counter.peek(&policy, now, Cost::ONE).remaining, 4);
     assert_eq!(counter.expires_at(), ShardTime(680 * SECOND), "the oldest went first");
 }

@@ -65,7 +65,16 @@ mod tests {
     fn decision(allowed: bool, retry: Retry) -> Decision {
         let reason = if allowed { Reason::WithinLimit } else { Reason::OverLimit };
         let reset_after = Nanos::from_millis(30_001);
-        Decision { allowed, limit: 1_000, remaining: 50, retry, reset_after, policy_revision: 7, reason }
+        Decision {
+            allowed,
+            limit: 1_000,
+            window: Nanos::from_secs(3_600),
+            remaining: 50,
+            retry,
+            reset_after,
+            policy_revision: 7,
+            reason,
+        }
     }
 
     #[test]

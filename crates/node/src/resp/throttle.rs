@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use drl_core::caps::{COST_MAX, RESP_THROTTLES_MAX};
 use drl_core::{Cost, Nanos};
-use drl_limits::{Algorithm, Decision, Durability, Limit, Policy, PolicySpec, Retry, Window};
+use drl_limits::{Algorithm, Carry, Decision, Durability, Limit, Policy, PolicySpec, Retry, Window};
 
 use crate::resp::parse::parse_integer;
 
@@ -128,6 +128,7 @@ impl Rate {
             algorithm: Algorithm::TokenBucket,
             burst: Some(burst),
             durability,
+            carry: Carry::Time,
             ..PolicySpec::default()
         };
         Policy::new(spec).map_err(|error| because(error.to_string()))
