@@ -34,6 +34,12 @@ pub trait ConfigurationService: Send + Sync {
     /// change or a later one.
     fn revision(&self) -> u64;
 
+    /// Whether every policy that was ever set is known. While some are lost, a client without a policy may be one whose policy is
+    /// missing, so nobody is let through as unknown.
+    fn is_complete(&self) -> bool {
+        true
+    }
+
     /// Tells of every new revision. A receiver that is slow sees the latest and misses those between.
     fn watch(&self) -> watch::Receiver<u64>;
 }
@@ -45,6 +51,10 @@ impl<T: ConfigurationService + ?Sized> ConfigurationService for Arc<T> {
 
     fn revision(&self) -> u64 {
         (**self).revision()
+    }
+
+    fn is_complete(&self) -> bool {
+        (**self).is_complete()
     }
 
     fn watch(&self) -> watch::Receiver<u64> {

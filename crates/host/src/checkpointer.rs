@@ -15,20 +15,25 @@ use crate::inner::Inner;
 /// How often it looks whether a checkpoint is due.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
+/// A changed policy lies in the database's log alone, which damage may cut, until a checkpoint moves it into a table. One a second
+/// is soon enough for one change and seldom enough for thousands.
+const POLICIES_AFTER: Duration = Duration::from_secs(1);
+
 /// Pages are handed to the store in portions of about this size.
 const PORTION_BYTES: usize = 1 << 20;
 
 /// The checkpointer's thread: runs until `until` is dropped or a write fails.
 pub(crate) fn run(inner: &Arc<Inner>, until: &mpsc::Receiver<()>) {
     let look_every = LOOK_EVERY.min(inner.options.checkpoint_every);
-    let every = u64::try_from(inner.options.checkpoint_every.as_nanos()).unwrap_or(u64::MAX);
+    let every = inner.options.checkpoint_every;
     let mut last = clock::monotonic();
     let mut covered = CommitNo::default();
     while let Err(mpsc::RecvTimeoutError::Timeout) = until.recv_timeout(look_every) {
         if inner.progress.stopped().is_some() {
             return;
         }
-        let is_due = clock::monotonic().0.saturating_sub(last.0) >= every;
+        let since = Duration::from_nanos(clock::monotonic().0.saturating_sub(last.0));
+        let is_due = since >= every || (since >= POLICIES_AFTER && inner.store.has_loose_policies());
         if !is_due && inner.store.journal_bytes() < JOURNAL_BYTES_MAX {
             continue;
         }
@@ -63,7 +68,7 @@ fn checkpoint(inner: &Inner, covered: CommitNo) -> Result<CommitNo, WriteError> 
         inner.store.write_pages(&portion)?;
         written += portion.len();
     }
-    if written == 0 && upto == covered {
+    if written == 0 && upto == covered && !inner.store.has_loose_policies() {
         return Ok(covered);
     }
     inner.store.checkpoint(upto)?;

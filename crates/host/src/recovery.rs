@@ -137,10 +137,11 @@ impl Meta {
     /// the latest time that is in the journal.
     fn clock(&self, options: &HostOptions, latest: ShardTime) -> ShardClock {
         let wall = clock::wall();
-        let carried_on = self.get(CLOCK).and_then(|value| decode_clock(value, &options.boot_id));
+        let monotonic = clock::monotonic();
+        let carried_on = self.get(CLOCK).and_then(|value| decode_clock(value, &options.boot_id, monotonic));
         let clock = match carried_on {
             Some(clock) => clock,
-            None => ShardClock { base: wall.max(latest), at: clock::monotonic() },
+            None => ShardClock { base: wall.max(latest), at: monotonic },
         };
         let ahead = clock.now().since(wall).max(wall.since(clock.now()));
         if ahead > WALL_CLOCK_DRIFT_MAX {
@@ -162,11 +163,14 @@ fn encode_clock(boot_id: &str, clock: &ShardClock) -> Vec<u8> {
     [&clock.base.0.to_le_bytes()[..], &clock.at.0.to_le_bytes(), boot_id.as_bytes()].concat()
 }
 
-fn decode_clock(value: &[u8], boot_id: &str) -> Option<ShardClock> {
+/// The clock to carry on; `None` when the monotonic clock is another one: after a restart of the machine, or when it lies before
+/// the time that was written (a time namespace with an offset of its own has the same boot id). Carried on by such a clock, shard
+/// time would stand still for as long as the difference.
+fn decode_clock(value: &[u8], boot_id: &str, monotonic: Nanos) -> Option<ShardClock> {
     let (base, rest) = value.split_first_chunk()?;
     let (at, boot) = rest.split_first_chunk()?;
-    (boot == boot_id.as_bytes())
-        .then(|| ShardClock { base: ShardTime(u64::from_le_bytes(*base)), at: Nanos(u64::from_le_bytes(*at)) })
+    let clock = ShardClock { base: ShardTime(u64::from_le_bytes(*base)), at: Nanos(u64::from_le_bytes(*at)) };
+    (boot == boot_id.as_bytes() && monotonic >= clock.at).then_some(clock)
 }
 
 /// Role markers: which epoch this directory last held each shard under (here always as its owner).
@@ -187,4 +191,19 @@ fn last_epoch(store: &dyn Store) -> Result<Epoch, OpenError> {
         last = last.max(Epoch(u64::from_le_bytes(*epoch)));
     }
     Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clock_is_carried_on_only_by_the_clock_that_wrote_it() {
+        let clock = ShardClock { base: ShardTime(1_000), at: Nanos(50) };
+        let record = encode_clock("boot", &clock);
+        assert_eq!(decode_clock(&record, "boot", Nanos(50)), Some(clock));
+        assert_eq!(decode_clock(&record, "boot", Nanos(49)), None, "a time namespace");
+        assert_eq!(decode_clock(&record, "other", Nanos(50)), None);
+        assert_eq!(decode_clock(&record[..15], "boot", Nanos(50)), None);
+    }
 }

@@ -228,6 +228,15 @@ impl Store for FailsAt {
     fn records(&self, kind: drl_store::RecordKind) -> Result<Vec<(Vec<u8>, Vec<u8>)>, drl_store::RecoverError> {
         self.store.records(kind)
     }
+    fn mark_policies(&self, revision: u64) -> Result<(), drl_store::WriteError> {
+        self.store.mark_policies(revision)
+    }
+    fn marked_policies(&self) -> Result<Option<u64>, drl_store::RecoverError> {
+        self.store.marked_policies()
+    }
+    fn has_loose_policies(&self) -> bool {
+        self.store.has_loose_policies()
+    }
     fn journal_bytes(&self) -> u64 {
         self.store.journal_bytes()
     }
@@ -238,7 +247,7 @@ impl Store for FailsAt {
 
 #[test]
 fn checkpoints_run_beside_checks_and_change_nothing() {
-    let (store, limits) = (Arc::new(MemoryStore::new()), ForAll::new(Some(policy(50))));
+    let (store, limits) = (Arc::new(MemoryStore::new()), ForAll::new(Some(policy(1_000_000_000))));
     let often = HostOptions { checkpoint_every: Duration::from_millis(1), ..options() };
     let host = Host::open(store.clone(), limits.clone(), often).unwrap();
     let clients: Vec<String> = (0..50).map(|client| format!("client-{client}")).collect();
@@ -247,11 +256,31 @@ fn checkpoints_run_beside_checks_and_change_nothing() {
             let _ = check(&host, client);
         }
     }
-    let used: Vec<u64> = clients.iter().map(|client| 50 - peek(&host, client)).collect();
+    let used: Vec<u64> = clients.iter().map(|client| 1_000_000_000 - peek(&host, client)).collect();
+    assert!(used.iter().all(|used| (1..1_000_000_000).contains(used)), "neither fresh nor used up: {used:?}");
     kill_9(&store, host);
     let host = open(&store, &limits);
-    let after: Vec<u64> = clients.iter().map(|client| 50 - peek(&host, client)).collect();
+    assert_eq!(host.stats().doubts, Vec::<String>::new());
+    let after: Vec<u64> = clients.iter().map(|client| 1_000_000_000 - peek(&host, client)).collect();
     assert_eq!(used, after);
+}
+
+#[test]
+fn a_policy_is_checkpointed_soon_even_when_nobody_is_counted() {
+    let (store, limits) = (Arc::new(MemoryStore::new()), ForAll::new(None));
+    let host = Host::open(store.clone(), limits, options()).unwrap();
+    let key = b"a policy".to_vec();
+    let policy = drl_store::Record { kind: drl_store::RecordKind::Policy, key, value: Some(Vec::new()) };
+    store.put_records(&[policy]).unwrap();
+    // A minute passes until the next regular checkpoint; far less is given here.
+    for _ in 0..1_000 {
+        if !store.has_loose_policies() {
+            assert!(host.stats().checkpoints <= 1);
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("still loose after ten seconds");
 }
 
 fn peek(host: &Host, client: &str) -> u64 {

@@ -4,10 +4,11 @@
 //! directory.json   format version, lineage, node id; written once, last of all
 //! lock             held exclusively while the directory is open
 //! mark             the high-water mark (mark.rs)
+//! policies         that of the policies (policy_mark.rs)
 //! db/              RocksDB
 //! ```
 //!
-//! Creation writes `directory.json.new`, then the database and the mark, then renames it to `directory.json`. So a directory
+//! Creation writes `directory.json.new`, then the database and the marks, then renames it to `directory.json`. So a directory
 //! with `directory.json` has had all its parts, and one of them missing is damage, not a beginning; a directory with
 //! `directory.json.new` alone was never used, and its creation goes on. Invariant: a directory that is not ours is not touched.
 
@@ -125,6 +126,10 @@ impl Directory {
 
     pub(crate) fn mark(&self) -> PathBuf {
         self.root.join("mark")
+    }
+
+    pub(crate) fn policy_mark(&self) -> PathBuf {
+        self.root.join("policies")
     }
 }
 

@@ -1,7 +1,8 @@
 //! The journal of a node: frames, pages and records in RocksDB, and the in-memory double.
 //!
 //! * [`Store`] is the contract, in `store.rs` with its values and errors; `conformance` holds it as claims that both keep.
-//! * [`RocksStore`] (`rocks.rs`) is the one that nodes run; `directory.rs` is its data directory, `mark.rs` its high-water mark.
+//! * [`RocksStore`] (`rocks.rs`) is the one that nodes run; `directory.rs` is its data directory, `mark.rs` its high-water mark,
+//!   `policy_mark.rs` that of the policies.
 //! * [`MemoryStore`] (`memory.rs`) is the double for tests: it can crash, lose power, be damaged and fail a write.
 //! * Shared by both: `envelope.rs` and `keys.rs` (the format on disk), `tail.rs` (commit numbers without a gap), `run.rs` (a
 //!   process lifetime) and `judge.rs` (is the journal whole?).
@@ -19,6 +20,7 @@ mod lineage;
 mod mark;
 mod memory;
 mod open_error;
+mod policy_mark;
 mod rocks;
 mod run;
 mod stop;

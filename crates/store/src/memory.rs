@@ -55,6 +55,8 @@ struct State {
     mark: Option<Mark>,
     /// Of the last synced moment.
     durable_mark: Option<Mark>,
+    policy_mark: u64,
+    has_loose_policies: bool,
     boot: u64,
     writer: Option<Writer>,
     fail_next: Option<String>,
@@ -82,6 +84,8 @@ impl MemoryStore {
             disk: Disk::default(),
             mark,
             durable_mark: mark,
+            policy_mark: 0,
+            has_loose_policies: false,
             boot: 1,
             writer: None,
             fail_next: None,
@@ -206,7 +210,9 @@ impl Store for MemoryStore {
                 disk.apply(Change::Checkpoint(upto));
             }
             Ok(CommitSync::Now)
-        })
+        })?;
+        self.state().has_loose_policies = false;
+        Ok(())
     }
 
     fn discard_counters(&self) -> Result<(), WriteError> {
@@ -227,11 +233,27 @@ impl Store for MemoryStore {
                 disk.apply(Change::Record(record.clone()));
             }
             Ok(CommitSync::Now)
-        })
+        })?;
+        self.state().has_loose_policies |= records.iter().any(|record| record.kind == RecordKind::Policy);
+        Ok(())
     }
 
     fn records(&self, kind: RecordKind) -> Result<Vec<KeyValue>, RecoverError> {
         Ok(self.state().disk.records(kind))
+    }
+
+    fn mark_policies(&self, revision: u64) -> Result<(), WriteError> {
+        self.change(|_, _| Ok(CommitSync::Now))?;
+        self.state().policy_mark = revision;
+        Ok(())
+    }
+
+    fn marked_policies(&self) -> Result<Option<u64>, RecoverError> {
+        Ok(Some(self.state().policy_mark))
+    }
+
+    fn has_loose_policies(&self) -> bool {
+        self.state().has_loose_policies
     }
 
     fn journal_bytes(&self) -> u64 {

@@ -27,7 +27,7 @@ pub enum OpenError {
     )]
     NoSpace { dir: PathBuf, needed_bytes: u64 },
     #[error(
-        "the database in {} cannot be opened: {reason}; repair the disk, or move the directory away to start without its counters",
+        "the database in {} cannot be opened: {reason}; repair the disk or restore it from a copy, or move the directory away to start without its counters (every client begins with its full limit) and its policies (set them again)",
         dir.display()
     )]
     Rocks { dir: PathBuf, reason: String },

@@ -10,11 +10,11 @@ mod recovery;
 mod tests;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use drl_core::{CommitNo, NodeId};
-use rocksdb::{ColumnFamily, DB, Options, WriteBatch};
+use rocksdb::{BoundColumnFamily, DBWithThreadMode, MultiThreaded, Options, WriteBatch};
 
 use crate::directory::{Directory, Stage};
 use crate::envelope::{self, Kind};
@@ -24,8 +24,11 @@ use crate::stop::Stop;
 use crate::tail::Tail;
 use crate::{
     CommitSync, KeyValue, Lineage, OpenError, PageId, Record, RecordKind, RecoverError, Recovered, Recovery, Store,
-    WriteError, bounds, keys,
+    WriteError, bounds, keys, policy_mark,
 };
+
+/// Column families may be replaced while others are written.
+type Database = DBWithThreadMode<MultiThreaded>;
 
 /// Pages are written in batches of about this size: large enough to be fast, small enough that an append waits for one only
 /// about a millisecond.
@@ -41,7 +44,7 @@ pub struct OpenOptions {
 
 /// A journal in RocksDB, in a data directory of its own. Dropping it without [`Store::close`] is like kill -9.
 pub struct RocksStore {
-    db: DB,
+    db: Database,
     directory: Directory,
     boot_id: String,
     stop: Stop,
@@ -49,6 +52,9 @@ pub struct RocksStore {
     /// flush runs.
     writer: Mutex<Option<Writer>>,
     journal_bytes: AtomicU64,
+    has_loose_policies: AtomicBool,
+    /// A table file of frames or pages cannot be read, hence not compacted either: it has to go as a whole.
+    has_bad_table: AtomicBool,
 }
 
 /// What changes with the writes.
@@ -73,12 +79,14 @@ impl RocksStore {
     }
 
     fn open_with(mut directory: Directory, settings: &Options, boot_id: String) -> Result<Self, OpenError> {
-        let db = DB::open_cf_descriptors(settings, directory.database(), options::column_families())
+        let db = Database::open_cf_descriptors(settings, directory.database(), options::column_families())
             .map_err(|error| OpenError::rocks(directory.root(), directory.wal_bytes(), &error))?;
         if directory.stage() == Stage::New {
             let mark = directory.mark();
             MarkFile::begin(&mark, directory.lineage(), Mark::default())
                 .map_err(|error| OpenError::io(&mark, error))?;
+            let policies = directory.policy_mark();
+            policy_mark::write(&policies, directory.lineage(), 0).map_err(|error| OpenError::io(&policies, error))?;
             directory.establish()?;
         }
         Ok(Self {
@@ -88,6 +96,8 @@ impl RocksStore {
             stop: Stop::default(),
             writer: Mutex::new(None),
             journal_bytes: AtomicU64::new(0),
+            has_loose_policies: AtomicBool::new(false),
+            has_bad_table: AtomicBool::new(false),
         })
     }
 
@@ -121,7 +131,7 @@ impl RocksStore {
         writer.mark.write(mark).map_err(|error| format!("the high-water mark: {error}"))
     }
 
-    fn column_family(&self, name: &str) -> Result<&ColumnFamily, String> {
+    fn column_family(&self, name: &str) -> Result<Arc<BoundColumnFamily<'_>>, String> {
         self.db.cf_handle(name).ok_or_else(|| format!("the database has no column family {name}"))
     }
 
@@ -133,7 +143,7 @@ impl RocksStore {
     fn put_record(&self, batch: &mut WriteBatch, key: &[u8], payload: &[u8]) -> Result<(), String> {
         let mut value = Vec::new();
         envelope::seal(Kind::Record, key, payload, &mut value);
-        batch.put_cf(self.column_family(keys::RECORDS)?, key, &value);
+        batch.put_cf(&self.column_family(keys::RECORDS)?, key, &value);
         Ok(())
     }
 
@@ -155,10 +165,10 @@ impl RocksStore {
             while let Some(((page, payload), behind)) = rest.split_first() {
                 let key = keys::page(*page);
                 if payload.is_empty() {
-                    batch.delete_cf(column_family, key);
+                    batch.delete_cf(&column_family, key);
                 } else {
                     envelope::seal(Kind::Page, &key, payload, &mut writer.value);
-                    batch.put_cf(column_family, key, &writer.value);
+                    batch.put_cf(&column_family, key, &writer.value);
                 }
                 rest = behind;
                 if batch.size_in_bytes() >= PAGE_BATCH_BYTES {
@@ -187,7 +197,7 @@ impl Store for RocksStore {
             let key = keys::frame(commit);
             envelope::seal(Kind::Frame, &key, frame, &mut writer.value);
             let mut batch = WriteBatch::with_capacity_bytes(writer.value.len().saturating_add(64));
-            batch.put_cf(self.column_family(keys::JOURNAL)?, key, &writer.value);
+            batch.put_cf(&self.column_family(keys::JOURNAL)?, key, &writer.value);
             self.commit(batch, sync)?;
             writer.tail.push(writer.value.len());
             self.mark(writer)
@@ -225,12 +235,31 @@ impl Store for RocksStore {
                 let key = keys::record(record.kind, &record.key);
                 match &record.value {
                     Some(value) => self.put_record(&mut batch, &key, value)?,
-                    None => batch.delete_cf(column_family, &key),
+                    None => batch.delete_cf(&column_family, &key),
                 }
             }
             self.commit(batch, CommitSync::Now)?;
+            if records.iter().any(|record| record.kind == RecordKind::Policy) {
+                self.has_loose_policies.store(true, Ordering::Release);
+            }
             self.mark(writer)
         })
+    }
+
+    fn mark_policies(&self, revision: u64) -> Result<(), WriteError> {
+        self.change(|_| {
+            policy_mark::write(&self.directory.policy_mark(), self.lineage(), revision)
+                .map_err(|error| format!("the mark of the policies: {error}"))
+        })
+    }
+
+    fn marked_policies(&self) -> Result<Option<u64>, RecoverError> {
+        let read = policy_mark::read(&self.directory.policy_mark(), self.lineage());
+        read.map_err(|error| RecoverError { reason: format!("the mark of the policies: {error}") })
+    }
+
+    fn has_loose_policies(&self) -> bool {
+        self.has_loose_policies.load(Ordering::Acquire)
     }
 
     fn records(&self, kind: RecordKind) -> Result<Vec<KeyValue>, RecoverError> {

@@ -94,6 +94,8 @@ pub enum Doubt {
     CorruptFrame { commit: CommitNo, reason: String },
     #[error("page {} of shard {} is corrupt ({reason})", page.bucket, page.shard)]
     CorruptPage { page: PageId, reason: String },
+    #[error("a table file of the {what} is damaged ({reason})")]
+    CorruptTable { what: &'static str, reason: String },
     #[error("the machine restarted after commits that were not yet on disk (journal-sync interval)")]
     PowerCut,
     #[error("the high-water mark of completed commits is missing or unreadable")]
@@ -106,7 +108,10 @@ pub enum Doubt {
 
 /// Reading back failed as a whole; nothing may be served from this directory.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read the journal: {reason}")]
+#[error(
+    "cannot read the data directory: {reason}; restore it from a copy, or move it away to start without its counters (every client \
+     begins with its full limit) and its policies (set them again)"
+)]
 pub struct RecoverError {
     pub reason: String,
 }
@@ -173,6 +178,22 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`RecoverError`] when one cannot be read or fails its checksum.
     fn records(&self, kind: RecordKind) -> Result<Vec<KeyValue>, RecoverError>;
+
+    /// Declares that the policies were changed up to `revision`, with an fsync, where damage to the records does not reach.
+    ///
+    /// # Errors
+    /// [`WriteError`] as for [`Store::append`].
+    fn mark_policies(&self, revision: u64) -> Result<(), WriteError>;
+
+    /// The last revision that was marked, 0 when none was; `None` when that cannot be known any more.
+    ///
+    /// # Errors
+    /// [`RecoverError`] when the operating system refuses to read it.
+    fn marked_policies(&self) -> Result<Option<u64>, RecoverError>;
+
+    /// Whether policies were written that a damaged end of the database would take away; the next [`Store::checkpoint`], of any
+    /// commit, moves them out of its reach.
+    fn has_loose_policies(&self) -> bool;
 
     /// Bytes of frames behind the last checkpoint.
     fn journal_bytes(&self) -> u64;

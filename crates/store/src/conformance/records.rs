@@ -1,5 +1,7 @@
 //! Claims about records: durable at once, all or none, by key, apart by kind.
 
+use drl_core::CommitNo;
+
 use super::{Broken, Subject, claims, ensure_eq, recover};
 use crate::{Crash, Record, RecordKind, Wholeness};
 
@@ -8,6 +10,8 @@ claims! {
     records_change_and_vanish_together,
     records_come_by_key_and_kind,
     records_with_an_over_long_key_change_nothing,
+    policies_are_loose_until_a_checkpoint_of_any_commit,
+    marked_policies_are_durable_at_once,
 }
 
 fn record(kind: RecordKind, key: &[u8], value: Option<&[u8]>) -> Record {
@@ -64,5 +68,26 @@ fn records_with_an_over_long_key_change_nothing(subject: &mut dyn Subject) -> Re
     ensure_eq!(subject.store().put_records(&[fitting, long]).is_err(), true);
     subject.restart(Crash::Process, &[])?;
     ensure_eq!(subject.store().records(RecordKind::Meta)?.len(), 0);
+    Ok(())
+}
+
+fn policies_are_loose_until_a_checkpoint_of_any_commit(subject: &mut dyn Subject) -> Result<(), Broken> {
+    recover(subject)?;
+    let store = subject.store();
+    store.put_records(&[record(RecordKind::Role, &[0, 1], Some(b"owner"))])?;
+    ensure_eq!(store.has_loose_policies(), false);
+    store.put_records(&[record(RecordKind::Policy, b"a", Some(b"1"))])?;
+    ensure_eq!(store.has_loose_policies(), true);
+    store.checkpoint(CommitNo(0))?;
+    ensure_eq!(store.has_loose_policies(), false);
+    Ok(())
+}
+
+fn marked_policies_are_durable_at_once(subject: &mut dyn Subject) -> Result<(), Broken> {
+    recover(subject)?;
+    ensure_eq!(subject.store().marked_policies()?, Some(0));
+    subject.store().mark_policies(7)?;
+    subject.restart(Crash::Power, &[])?;
+    ensure_eq!(subject.store().marked_policies()?, Some(7));
     Ok(())
 }

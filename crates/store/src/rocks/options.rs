@@ -30,7 +30,9 @@ pub(super) fn database(stage: Stage) -> Options {
     let mut options = unreserved();
     // Only a directory under creation may get a new database; elsewhere a missing one is damage.
     options.create_if_missing(stage == Stage::New);
-    options.create_missing_column_families(stage == Stage::New);
+    // A crash may fall between dropping a damaged column family and creating it anew. One that is missing otherwise is noticed by
+    // the mark and by the run record.
+    options.create_missing_column_families(true);
     // A torn end of the WAL is cut at the last whole write, and nothing behind damage is replayed; the mark tells what is
     // missing. The other modes either refuse to start after every kill -9 or skip damage in the middle.
     options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
@@ -69,15 +71,22 @@ fn unreserved() -> Options {
 }
 
 pub(super) fn column_families() -> Vec<ColumnFamilyDescriptor> {
-    vec![
-        ColumnFamilyDescriptor::new(keys::JOURNAL, journal()),
-        ColumnFamilyDescriptor::new(keys::PAGES, pages()),
-        ColumnFamilyDescriptor::new(keys::RECORDS, records()),
-    ]
+    [keys::JOURNAL, keys::PAGES, keys::RECORDS]
+        .map(|name| ColumnFamilyDescriptor::new(name, column_family(name)))
+        .into()
+}
+
+pub(super) fn column_family(name: &str) -> Options {
+    match name {
+        keys::JOURNAL => journal(),
+        keys::PAGES => pages(),
+        _ => records(),
+    }
 }
 
 fn journal() -> Options {
     let mut options = common();
+    options.set_disable_auto_compactions(true); // until it was read back
     options.set_write_buffer_size(JOURNAL_MEMTABLE_BYTES);
     // One fills while one is flushed; with two a slow flush would stop the appends, which a third prevents.
     options.set_max_write_buffer_number(3);
@@ -88,6 +97,7 @@ fn journal() -> Options {
 
 fn pages() -> Options {
     let mut options = common();
+    options.set_disable_auto_compactions(true); // until it was read back
     options.set_write_buffer_size(32 * MIB);
     options.set_max_write_buffer_number(3);
     // Pages stay, and rows of like counters repeat each other.

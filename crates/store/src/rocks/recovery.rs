@@ -1,16 +1,16 @@
 //! Reading the journal back: the pages, the frames behind them up to the first that is missing or damaged, and the verdict
 //! whether that is everything. Then the new run begins, with its doubts on record.
 //!
-//! Invariant: what is handed on passed its checksum under its own key, and frames come without a gap. Damage to one value is a
-//! doubt; a database that cannot be read on is an error.
+//! Invariant: what is handed on passed its checksum under its own key, and frames come without a gap. Damage to one value, or to
+//! a table file of pages or frames, is a doubt; records that cannot be read are an error.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use drl_core::CommitNo;
-use rocksdb::{DBRawIterator, WriteBatch};
+use rocksdb::{DBRawIteratorWithThreadMode, ErrorKind, WriteBatch};
 
-use super::{RocksStore, Writer, options};
+use super::{Database, RocksStore, Writer, options};
 use crate::envelope::{self, Kind};
 use crate::judge::{self, Evidence};
 use crate::mark::{self, Mark, MarkFile};
@@ -40,6 +40,8 @@ impl RocksStore {
         let pages = self.read_pages(into, &mut damage)?;
         let frames = self.read_frames(self.read_checkpoint()?, into)?;
         damage.extend(frames.cut.clone());
+        let has_bad_table = damage.iter().any(|doubt| matches!(doubt, Doubt::CorruptTable { .. }));
+        self.has_bad_table.store(has_bad_table, Ordering::Relaxed);
         let wholeness = judge::wholeness(Evidence {
             last_run: last_run.as_ref(),
             boot_id: &self.boot_id,
@@ -50,6 +52,11 @@ impl RocksStore {
         });
         let recovered = Recovered { last: frames.tail.last(), pages, frames: frames.count, wholeness };
         *writer = Some(self.begin_run(frames, &recovered.wholeness)?);
+        // With a damaged table this is left to the discarding, which replaces it.
+        if !has_bad_table {
+            self.compact_from_now_on(keys::JOURNAL)?;
+            self.compact_from_now_on(keys::PAGES)?;
+        }
         Ok(recovered)
     }
 
@@ -62,7 +69,7 @@ impl RocksStore {
         self.put_run(&mut batch, &run)?;
         if frames.cut.is_some() {
             let first = keys::frame(frames.tail.last().next());
-            batch.delete_range_cf(self.column_family(keys::JOURNAL)?, first.as_slice(), keys::END);
+            batch.delete_range_cf(&self.column_family(keys::JOURNAL)?, first.as_slice(), keys::END);
         }
         self.commit(batch, CommitSync::Now)?;
         let mark = Mark { commit: frames.tail.last(), sequence: self.db.latest_sequence_number() };
@@ -83,7 +90,7 @@ impl RocksStore {
             }
             rows.next();
         }
-        rows.status().map_err(|error| error.to_string())?;
+        damage.extend(bad_table("pages", &rows)?);
         Ok(pages)
     }
 
@@ -91,9 +98,12 @@ impl RocksStore {
         let mut rows = self.rows(keys::JOURNAL)?;
         rows.seek_to_last();
         let highest = rows.key().map(|key| keys::parse_frame(key).unwrap_or(checkpoint));
-        rows.status().map_err(|error| error.to_string())?;
         let reached = highest.map_or(checkpoint, |commit| commit.max(checkpoint));
-        let mut frames = Frames { tail: Tail::behind(checkpoint), count: 0, reached, cut: None };
+        let cut = bad_table("journal", &rows)?;
+        let mut frames = Frames { tail: Tail::behind(checkpoint), count: 0, reached, cut };
+        if frames.cut.is_some() {
+            return Ok(frames);
+        }
         rows.seek(keys::frame(checkpoint.next()));
         while let Some((key, value)) = rows.item() {
             let commit = frames.tail.last().next();
@@ -105,7 +115,7 @@ impl RocksStore {
             frames.count = frames.count.saturating_add(1);
             rows.next();
         }
-        rows.status().map_err(|error| error.to_string())?;
+        frames.cut = bad_table("journal", &rows)?;
         Ok(frames)
     }
 
@@ -129,7 +139,7 @@ impl RocksStore {
 
     /// A record of the store's own; `None` when there is none.
     fn read_record(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
-        let found = self.db.get_pinned_cf_opt(self.column_family(keys::RECORDS)?, key, &options::read_back());
+        let found = self.db.get_pinned_cf_opt(&self.column_family(keys::RECORDS)?, key, &options::read_back());
         let Some(value) = found.map_err(|error| error.to_string())? else { return Ok(None) };
         let payload = envelope::open(Kind::Record, key, &value).map_err(|corrupt| corrupt.reason)?;
         Ok(Some(payload.to_vec()))
@@ -154,8 +164,22 @@ impl RocksStore {
         Ok(records)
     }
 
-    fn rows(&self, column_family: &str) -> Result<DBRawIterator<'_>, String> {
-        Ok(self.db.raw_iterator_cf_opt(self.column_family(column_family)?, options::read_back()))
+    fn rows(&self, column_family: &str) -> Result<DBRawIteratorWithThreadMode<'_, Database>, String> {
+        Ok(self.db.raw_iterator_cf_opt(&self.column_family(column_family)?, options::read_back()))
+    }
+}
+
+/// The doubt when a table file ended the reading; `None` when everything was read.
+///
+/// # Errors
+/// The disk's own, which is no damage that may be discarded.
+fn bad_table(what: &'static str, rows: &DBRawIteratorWithThreadMode<'_, Database>) -> Result<Option<Doubt>, String> {
+    match rows.status() {
+        Ok(()) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::Corruption => {
+            Ok(Some(Doubt::CorruptTable { what, reason: error.to_string() }))
+        }
+        Err(error) => Err(error.to_string()),
     }
 }
 

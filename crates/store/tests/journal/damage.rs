@@ -10,7 +10,7 @@ use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
 
 use crate::sample::{ReadBack, frame, page, page_id, recover_whole};
-use crate::subjects::{copy, open};
+use crate::subjects::{copy, database_files, open};
 
 const FLIPS_PER_FILE: u64 = 40;
 
@@ -100,4 +100,60 @@ fn flip(path: &Path, at: u64, bit: u32) {
     let mut bytes = fs::read(path).unwrap();
     bytes[usize::try_from(at).unwrap()] ^= 1 << bit;
     fs::write(path, bytes).unwrap();
+}
+
+/// The table files of pages and frames, each damaged in turn; those of records are for others to lose.
+#[test]
+fn damaged_table_of_counters_is_discarded_and_the_store_lives_on_with_its_policies() {
+    let mut discarded = 0;
+    let specimen = specimen();
+    // The second run's frames reach a table file as well.
+    drop(open(specimen.path(), "boot").map(|store| recover_whole(&store)).unwrap());
+    for file in database_files(specimen.path(), "sst") {
+        let dir = copy(specimen.path());
+        flip(&dir.path().join(file.strip_prefix(specimen.path()).unwrap()), 20, 3);
+        // A table of nothing but deletions is read when the database is opened, which then refuses.
+        let Ok(store) = open(dir.path(), "boot") else { continue };
+        let Ok(recovered) = store.recover(&mut ReadBack::default()) else { continue };
+        let Wholeness::Doubtful(doubts) = recovered.wholeness else { continue };
+        assert!(doubts.iter().any(|doubt| matches!(doubt, drl_store::Doubt::CorruptTable { .. })), "{doubts:?}");
+        discarded += 1;
+        assert_eq!(store.records(RecordKind::Policy).unwrap().len(), 2);
+        store.discard_counters().unwrap();
+        let first = recovered.last.0 + 1;
+        for commit in first..first + 10 {
+            store.append(CommitNo(commit), &frame(commit), CommitSync::Later).unwrap();
+            store.write_pages(&[(page_id(1), page(1, commit))]).unwrap();
+            store.checkpoint(CommitNo(commit)).unwrap();
+        }
+        drop(store);
+        let store = open(dir.path(), "boot").unwrap();
+        let (recovered, read_back) = recover_whole(&store);
+        assert_eq!(recovered.last, CommitNo(first + 9));
+        assert_eq!(read_back.pages.into_iter().collect::<Vec<_>>(), [(page_id(1), first + 9)]);
+        assert_eq!(store.records(RecordKind::Policy).unwrap().len(), 2);
+    }
+    assert!(discarded >= 2, "a table of frames and one of pages, at least: {discarded}");
+}
+
+#[test]
+fn policy_behind_a_checkpoint_is_out_of_reach_of_a_cut_journal() {
+    for cut in [1, 100, 500, 800, 4_000, u64::MAX] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path(), "boot").unwrap();
+        recover_whole(&store);
+        store.put_records(&[record(1)]).unwrap();
+        store.mark_policies(1).unwrap();
+        store.checkpoint(CommitNo(0)).unwrap();
+        store.append(CommitNo(1), &frame(1), CommitSync::Now).unwrap();
+        drop(store);
+        for log in database_files(dir.path(), "log") {
+            let log = fs::File::options().write(true).open(log).unwrap();
+            log.set_len(log.metadata().unwrap().len().saturating_sub(cut)).unwrap();
+        }
+        let store = open(dir.path(), "boot").unwrap();
+        let recovered = store.recover(&mut ReadBack::default()).unwrap();
+        assert_ne!(recovered.wholeness, Wholeness::Whole, "cut by {cut}");
+        assert_eq!(store.records(RecordKind::Policy).unwrap().len(), 1, "cut by {cut}");
+    }
 }
