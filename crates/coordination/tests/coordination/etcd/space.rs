@@ -4,7 +4,7 @@ use anyhow::Result;
 use drl_coordination::{Coordination, Fault, Ttl, TxnError};
 
 use super::{client, key, prefix, server};
-use crate::support::{CALL, create, read, text, write};
+use crate::support::{CALL, create, eventually, read, text, write};
 
 #[tokio::test]
 async fn a_full_etcd_says_what_to_do_can_be_read_and_is_cured() -> Result<()> {
@@ -12,15 +12,16 @@ async fn a_full_etcd_says_what_to_do_can_be_read_and_is_cured() -> Result<()> {
     let etcd = client(&server).await?;
     write(&*etcd, &key("a"), "1").await?;
     let large = "x".repeat(200_000);
-    let mut error = None;
-    for index in 0..50 {
-        if let Err(found) = etcd.transact(create(&key(&format!("large/{index}")), &large), CALL).await {
-            error = Some(found);
-            break;
-        }
-    }
+    // etcd looks at its size once it has written it, some time later.
+    let mut index = 0;
+    let fill = || {
+        index += 1;
+        let txn = create(&key(&format!("large/{index}")), &large);
+        let answer = etcd.transact(txn, CALL);
+        async { Ok(answer.await.err()) }
+    };
     // The one that fills the quota may have happened.
-    assert_eq!(error, Some(TxnError::Unknown(Fault::NoSpace)));
+    assert_eq!(eventually("etcd is full", fill).await?, TxnError::Unknown(Fault::NoSpace));
     assert!(Fault::NoSpace.to_string().contains("etcdctl alarm disarm"));
     let answer = etcd.transact(create(&key("b"), "1"), CALL).await;
     assert!(matches!(answer, Err(TxnError::Unknown(Fault::NoSpace))), "{answer:?}");
