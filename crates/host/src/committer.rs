@@ -53,7 +53,10 @@ fn next_frame(inner: &Inner, frame: &mut Vec<u8>) -> Result<Option<Sealed>, Stop
         let rows = state.ledger.open_rows() as u64;
         if let Some(commit) = state.ledger.seal(inner.configuration.revision(), frame) {
             state.open_since = (!state.ledger.is_clean()).then(clock::monotonic);
-            return Ok(Some(Sealed { commit, rows: rows - state.ledger.open_rows() as u64 }));
+            let sealed = Sealed { commit, rows: rows - state.ledger.open_rows() as u64 };
+            drop(state);
+            inner.progress.take();
+            return Ok(Some(sealed));
         }
         if state.phase == Phase::Closing {
             return Ok(None);

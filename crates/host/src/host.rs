@@ -15,6 +15,7 @@ use crate::inner::{Committer, Inner, Phase, State};
 use crate::options::{HostOptions, UnknownClient};
 use crate::progress::Progress;
 use crate::stats::{Counts, Stats};
+use crate::stopper::Stopper;
 use crate::threads::Threads;
 use crate::{clock, committer, recovery};
 
@@ -73,6 +74,32 @@ impl Host {
     /// # Errors
     /// [`Refused`]: nothing of the batch was decided.
     pub fn decide(&self, asks: &[Ask<'_>], decisions: &mut Vec<Decision>) -> Result<Ticket, Refused> {
+        let decided = self.decide_now(asks, decisions);
+        if decided == Err(Refused::Busy) {
+            self.inner.counts.refused(asks.len());
+        }
+        decided
+    }
+
+    /// As [`Host::decide`], but waits for the next frame while the open one is full. How long is the caller's to say: dropping the
+    /// future decides nothing.
+    ///
+    /// # Errors
+    /// [`Refused`], other than busy: nothing of the batch was decided.
+    pub async fn decide_when_room(&self, asks: &[Ask<'_>], decisions: &mut Vec<Decision>) -> Result<Ticket, Refused> {
+        let mut room = None;
+        loop {
+            match (self.decide_now(asks, decisions), &mut room) {
+                // Subscribed before the next try, so that a frame which is taken in between is not missed.
+                (Err(Refused::Busy), None) => room = Some(self.inner.progress.room()),
+                // The sender lives as long as this host.
+                (Err(Refused::Busy), Some(room)) => drop(room.changed().await),
+                (decided, _) => return decided,
+            }
+        }
+    }
+
+    fn decide_now(&self, asks: &[Ask<'_>], decisions: &mut Vec<Decision>) -> Result<Ticket, Refused> {
         let inner = &*self.inner;
         if asks.len() > BATCH_CHECKS_MAX {
             return Err(Refused::BatchTooLong { checks: asks.len() });
@@ -81,13 +108,14 @@ impl Host {
         let now = inner.clock.now();
         let mut state = self.serving()?;
         if state.ledger.open_rows() + asks.len() > FRAME_ROWS_MAX {
-            inner.counts.refused(asks.len());
             return Err(Refused::Busy);
         }
         let from = decisions.len();
         let mut outcome = Outcome::Unchanged;
+        let is_complete = inner.configuration.is_complete();
+        let unknown_client = if is_complete { inner.options.unknown_client } else { UnknownClient::Deny };
         for (ask, located) in asks.iter().zip(&located) {
-            let (decision, changed) = decide_one(&mut state.ledger, ask, located, now, inner.options.unknown_client);
+            let (decision, changed) = decide_one(&mut state.ledger, ask, located, now, unknown_client);
             decisions.push(decision);
             outcome = outcome.max(changed);
         }
@@ -160,6 +188,12 @@ impl Host {
     /// Resolves when the host has stopped.
     pub async fn stopped(&self) -> Stopped {
         self.inner.progress.wait_stopped().await
+    }
+
+    /// What a writer beside the host, into the same store, tells it by that the store has stopped.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper::new(&self.inner)
     }
 
     /// Takes no more checks, commits what is open and marks the journal as cleanly closed.

@@ -14,6 +14,7 @@ mod options;
 mod progress;
 mod recovery;
 mod stats;
+mod stopper;
 mod threads;
 
 pub use ask::{Action, Ask, PolicyOf, Ticket};
@@ -22,3 +23,4 @@ pub use error::{CheckError, OpenError, Refused, Stopped};
 pub use host::Host;
 pub use options::{HostOptions, JournalSync, UnknownClient};
 pub use stats::Stats;
+pub use stopper::Stopper;

@@ -13,6 +13,8 @@ pub(crate) struct Progress {
     /// The same number as in the channel, for those who need not wait.
     committed: AtomicU64,
     state: watch::Sender<State>,
+    /// Rung when the open frame was taken, and when the host stops.
+    taken: watch::Sender<()>,
 }
 
 #[derive(Debug, Clone)]
@@ -23,7 +25,8 @@ struct State {
 
 impl Progress {
     pub(crate) fn new(committed: CommitNo) -> Self {
-        Self { committed: AtomicU64::new(committed.0), state: watch::Sender::new(State { committed, stopped: None }) }
+        let state = watch::Sender::new(State { committed, stopped: None });
+        Self { committed: AtomicU64::new(committed.0), state, taken: watch::Sender::new(()) }
     }
 
     pub(crate) fn committed(&self) -> CommitNo {
@@ -42,6 +45,17 @@ impl Progress {
             state.stopped.get_or_insert_with(|| Stopped { reason: Arc::from(reason) });
             is_first
         });
+        self.taken.send_replace(());
+    }
+
+    /// The open frame was taken: there is room in the next one.
+    pub(crate) fn take(&self) {
+        self.taken.send_replace(());
+    }
+
+    /// Hears of every frame that is taken from now on.
+    pub(crate) fn room(&self) -> watch::Receiver<()> {
+        self.taken.subscribe()
     }
 
     pub(crate) fn stopped(&self) -> Option<Stopped> {
