@@ -9,8 +9,7 @@ use drl_core::Cost;
 use drl_host::Action;
 use serde::Deserialize;
 
-use crate::http::check::{decide, key};
-use crate::http::fields::POLICY_NAME;
+use crate::http::check::{Decided, decide, key};
 use crate::http::problem::Problem;
 use crate::http::routes::Shared;
 
@@ -41,12 +40,12 @@ pub(super) async fn allow(
     let deny_status = deny_status(query.deny_status)?;
     let cost = query.cost.map_or(Ok(Cost::ONE), Cost::new).map_err(Problem::bad_request)?;
     let key = key(query.namespace.as_deref(), client)?;
-    let (decision, fields) = decide(&shared, key, cost, Action::Charge).await?;
+    let Decided { decision, headers, shown } = decide(&shared, key, cost, Action::Charge).await?;
     if decision.allowed {
-        return Ok((StatusCode::OK, fields).into_response());
+        return Ok((StatusCode::OK, headers).into_response());
     }
     let detail = format!("denied: {}", decision.reason);
-    Ok((fields, Problem::quota_exceeded(deny_status, POLICY_NAME, detail)).into_response())
+    Ok((headers, Problem::quota_exceeded(deny_status, shown, detail)).into_response())
 }
 
 fn deny_status(asked: Option<u16>) -> Result<StatusCode, Problem> {

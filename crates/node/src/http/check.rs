@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use drl_configuration::ConfigurationService;
@@ -76,6 +76,10 @@ pub(super) async fn check(
     State(shared): State<Shared>,
     body: Body,
 ) -> Result<(HeaderMap, Json<DecisionBody>), Problem> {
+    // What is announced as too long is not waited for.
+    if body.size_hint().lower() > HTTP_BODY_BYTES_MAX as u64 {
+        return Err(too_large());
+    }
     let bytes = read(body).await?;
     let body: CheckBody = serde_json::from_slice(&bytes).map_err(|error| {
         Problem::bad_request(format!(
@@ -85,22 +89,27 @@ pub(super) async fn check(
     let key = key(body.namespace.as_deref(), body.client_id.as_bytes())?;
     let cost = Cost::new(body.cost).map_err(Problem::bad_request)?;
     let action = if body.peek { Action::Peek } else { Action::Charge };
-    let (decision, headers) = decide(&shared, key, cost, action).await?;
+    let Decided { decision, headers, .. } = decide(&shared, key, cost, action).await?;
     Ok((headers, Json(DecisionBody::from(&decision))))
 }
 
+/// A decision and how it is told.
+#[derive(Debug)]
+pub(super) struct Decided {
+    pub(super) decision: Decision,
+    pub(super) headers: HeaderMap,
+    /// The limit that it shows.
+    pub(super) shown: String,
+}
+
 /// Decides, and fills in the header fields that every decision carries.
-pub(super) async fn decide(
-    shared: &Shared,
-    key: LimitKey<'_>,
-    cost: Cost,
-    action: Action,
-) -> Result<(Decision, HeaderMap), Problem> {
+pub(super) async fn decide(shared: &Shared, key: LimitKey<'_>, cost: Cost, action: Action) -> Result<Decided, Problem> {
     let decision = shared.judge.check(Ask { key, cost, action, policy: PolicyOf::Configured }).await?;
     let mut headers = HeaderMap::new();
     let known = (decision.reason != Reason::UnknownClient).then(|| shared.policies.get(key)).flatten();
-    fields::add(&mut headers, &decision, known.as_ref().map(|found| &*found.policy));
-    Ok((decision, headers))
+    let policy = known.as_ref().map(|found| &*found.policy);
+    fields::add(&mut headers, &decision, policy);
+    Ok(Decided { decision, headers, shown: fields::shown_name(policy, &decision) })
 }
 
 pub(super) fn key<'a>(namespace: Option<&'a str>, client: &'a [u8]) -> Result<LimitKey<'a>, Problem> {
@@ -111,13 +120,15 @@ pub(super) fn key<'a>(namespace: Option<&'a str>, client: &'a [u8]) -> Result<Li
     Ok(LimitKey::new(namespace, ClientId::new(client).map_err(Problem::bad_request)?))
 }
 
+fn too_large() -> Problem {
+    let detail = format!("the body is broken or longer than {HTTP_BODY_BYTES_MAX} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "Body not read", detail)
+}
+
 async fn read(body: Body) -> Result<axum::body::Bytes, Problem> {
     match timeout(BODY_TIMEOUT, axum::body::to_bytes(body, HTTP_BODY_BYTES_MAX)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => {
-            let detail = format!("the body is broken or longer than {HTTP_BODY_BYTES_MAX} bytes");
-            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "Body not read", detail))
-        }
+        Ok(Err(_)) => Err(too_large()),
         Err(_) => {
             let detail = format!("the body did not arrive within {BODY_TIMEOUT:?}");
             Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "Body not read", detail))

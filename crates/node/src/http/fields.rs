@@ -1,56 +1,93 @@
 //! The header fields that tell a client how it stands: `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10),
 //! and `Retry-After` on a denial, which is never earlier than the `t` beside it.
+//!
+//! `RateLimit-Policy` has one item for each limit of the policy; `RateLimit` says of one of them, the tightest, how it stands. A name ties
+//! the two together.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use drl_limits::{Decision, Policy, Retry};
+use drl_core::Nanos;
+use drl_limits::{Algorithm, Decision, Limit, Policy, Retry};
 
-/// The name that ties the two fields together; a client has one policy here.
-pub(super) const POLICY_NAME: &str = "default";
+/// The name of a policy's only limit.
+const ONLY: &str = "default";
 
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Adds the fields for a decision; `policy` is the one that decided, `None` for an unknown client, who gets no `RateLimit` fields.
 pub(super) fn add(headers: &mut HeaderMap, decision: &Decision, policy: Option<&Policy>) {
-    let retry_after_s = match decision.retry {
+    let retry_after = match decision.retry {
         _ if decision.allowed => None,
-        Retry::After(wait) => Some(wait.secs_ceil()),
+        Retry::After(wait) => Some(wait),
         Retry::Now | Retry::Never => None,
     };
     if let Some(policy) = policy {
-        let window_s = window_s(policy, decision.limit);
-        let more_after_s = retry_after_s.unwrap_or_else(|| decision.reset_after.secs_ceil());
-        let quota = format!("\"{POLICY_NAME}\";q={};w={window_s}", decision.limit);
-        let left = format!("\"{POLICY_NAME}\";r={};t={more_after_s}", decision.remaining);
-        for (name, value) in [(RATELIMIT_POLICY, quota), (RATELIMIT, left)] {
+        let more_after_s = retry_after.unwrap_or_else(|| more_after(policy, decision)).secs_ceil();
+        let left = format!("\"{}\";r={};t={more_after_s}", shown_name(Some(policy), decision), decision.remaining);
+        for (name, value) in [(RATELIMIT_POLICY, quotas(policy)), (RATELIMIT, left)] {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
             }
         }
     }
-    if let Some(seconds) = retry_after_s {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    if let Some(wait) = retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.secs_ceil()));
     }
 }
 
-/// The window, in whole seconds, of the limit that a decision shows. Windows under a second count as one: the field knows no
-/// fractions.
-fn window_s(policy: &Policy, limit: u64) -> u64 {
-    let shown = policy.capacities().iter().position(|capacity| *capacity == limit).unwrap_or(0);
-    policy.limits().get(shown).map_or(1, |limit| limit.window().nanos().secs_ceil())
+/// The name of the limit that a decision shows.
+pub(super) fn shown_name(policy: Option<&Policy>, decision: &Decision) -> String {
+    policy.map_or_else(|| ONLY.to_owned(), |policy| name(policy, shown(policy, decision)))
+}
+
+/// One item for each limit. Windows under a second count as one: the field knows no fractions.
+fn quotas(policy: &Policy) -> String {
+    let quota = |(limit, capacity): (&Limit, &u64)| {
+        format!("\"{}\";q={capacity};w={}", name(policy, Some(limit)), limit.window().nanos().secs_ceil())
+    };
+    policy.limits().iter().zip(policy.capacities()).map(quota).collect::<Vec<_>>().join(", ")
+}
+
+/// Names are distinct within a policy, and stay when another limit is added.
+fn name(policy: &Policy, limit: Option<&Limit>) -> String {
+    match limit {
+        Some(limit) if policy.limits().len() > 1 => format!("{}-per-{}", limit.requests(), limit.window()),
+        _ => ONLY.to_owned(),
+    }
+}
+
+/// The limit that a decision shows; `None` when the policy was changed since.
+fn shown<'a>(policy: &'a Policy, decision: &Decision) -> Option<&'a Limit> {
+    let mut limits = policy.limits().iter().zip(policy.capacities());
+    let is_shown = |limit: &Limit, capacity| capacity == decision.limit && limit.window().nanos() == decision.window;
+    limits.find(|(limit, capacity)| is_shown(limit, **capacity)).map(|(limit, _)| limit)
+}
+
+/// How long until the shown limit has more. A fixed window has more when it ends, a token bucket with its next token. A sliding window
+/// has it with its oldest use, which a decision does not tell: there it is when all of it is back, which is never too early.
+fn more_after(policy: &Policy, decision: &Decision) -> Nanos {
+    let (Algorithm::TokenBucket, Some(limit)) = (policy.algorithm(), shown(policy, decision)) else {
+        return decision.reset_after;
+    };
+    // A bucket is full when the last of its missing tokens comes, and they come one by one.
+    let a_token = limit.window().nanos().0.div_ceil(limit.requests().max(1)).max(1);
+    let whole_tokens = decision.reset_after.0.saturating_sub(1) / a_token;
+    Nanos(decision.reset_after.0 - whole_tokens * a_token)
 }
 
 #[cfg(test)]
 mod tests {
-    use drl_core::Nanos;
-    use drl_limits::{Limit, PolicySpec, Reason};
+    use drl_limits::{PolicySpec, Reason};
 
     use super::*;
 
-    fn policy() -> Policy {
-        let limits = [(100, "1m"), (1_000, "1h")];
-        let limits = limits.map(|(requests, window)| Limit::new(requests, window.parse().unwrap()).unwrap());
-        Policy::new(PolicySpec { limits: limits.to_vec(), ..PolicySpec::default() }).unwrap()
+    fn policy(algorithm: Algorithm, limits: &[(u64, &str)]) -> Policy {
+        let limits = limits.iter().map(|(requests, window)| Limit::new(*requests, window.parse().unwrap()).unwrap());
+        Policy::new(PolicySpec { limits: limits.collect(), algorithm, ..PolicySpec::default() }).unwrap()
+    }
+
+    fn two_limits() -> Policy {
+        policy(Algorithm::SlidingWindow, &[(100, "1m"), (1_000, "1h")])
     }
 
     fn fields(decision: &Decision, policy: Option<&Policy>) -> Vec<(String, String)> {
@@ -63,37 +100,57 @@ mod tests {
     }
 
     fn decision(allowed: bool, retry: Retry) -> Decision {
-        let reason = if allowed { Reason::WithinLimit } else { Reason::OverLimit };
-        let reset_after = Nanos::from_millis(30_001);
         Decision {
             allowed,
             limit: 1_000,
             window: Nanos::from_secs(3_600),
             remaining: 50,
             retry,
-            reset_after,
+            reset_after: Nanos::from_millis(30_001),
             policy_revision: 7,
-            reason,
+            reason: if allowed { Reason::WithinLimit } else { Reason::OverLimit },
         }
     }
 
     #[test]
-    fn an_admission_shows_the_tightest_limit_with_its_own_window() {
-        let expected = [("ratelimit", "\"default\";r=50;t=31"), ("ratelimit-policy", "\"default\";q=1000;w=3600")];
+    fn every_limit_is_listed_and_the_tightest_shown() {
+        let expected = [
+            ("ratelimit", "\"1000-per-1h\";r=50;t=31"),
+            ("ratelimit-policy", "\"100-per-1m\";q=100;w=60, \"1000-per-1h\";q=1000;w=3600"),
+        ];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(fields(&decision(true, Retry::Now), Some(&policy())), expected);
+        assert_eq!(fields(&decision(true, Retry::Now), Some(&two_limits())), expected);
+    }
+
+    #[test]
+    fn of_two_limits_of_equal_capacity_the_one_that_decided_is_shown() {
+        let policy = policy(Algorithm::SlidingWindow, &[(1_000, "10s"), (1_000, "1h")]);
+        let found = fields(&decision(true, Retry::Now), Some(&policy));
+        assert_eq!(found[0].1, "\"1000-per-1h\";r=50;t=31");
+        assert_eq!(found[1].1, "\"1000-per-10s\";q=1000;w=10, \"1000-per-1h\";q=1000;w=3600");
+    }
+
+    #[test]
+    fn a_token_bucket_has_more_with_its_next_token() {
+        // A token every 3.6 s; 30.001 s until it is full are eight whole tokens and 1.201 s.
+        let policy = policy(Algorithm::TokenBucket, &[(1_000, "1h")]);
+        assert_eq!(fields(&decision(true, Retry::Now), Some(&policy))[0].1, "\"default\";r=50;t=2");
+        let (tokens, full) =
+            (Nanos::from_millis(7_200), Decision { reset_after: Nanos::ZERO, ..decision(true, Retry::Now) });
+        let next = Decision { reset_after: tokens, ..full };
+        assert_eq!((more_after(&policy, &next), more_after(&policy, &full)), (Nanos::from_millis(3_600), Nanos::ZERO));
     }
 
     #[test]
     fn a_denial_says_when_to_come_back_and_not_before_there_is_more() {
-        let found = fields(&decision(false, Retry::After(Nanos::from_millis(2_500))), Some(&policy()));
-        assert_eq!(found[0].1, "\"default\";r=50;t=3");
+        let found = fields(&decision(false, Retry::After(Nanos::from_millis(2_500))), Some(&two_limits()));
+        assert_eq!(found[0].1, "\"1000-per-1h\";r=50;t=3");
         assert_eq!(found[2], ("retry-after".to_owned(), "3".to_owned()));
     }
 
     #[test]
     fn what_can_never_pass_and_who_is_unknown_is_not_told_to_come_back() {
-        assert_eq!(fields(&decision(false, Retry::Never), Some(&policy())).len(), 2);
+        assert_eq!(fields(&decision(false, Retry::Never), Some(&two_limits())).len(), 2);
         assert_eq!(fields(&decision(false, Retry::Never), None), []);
     }
 }

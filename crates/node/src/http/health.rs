@@ -50,7 +50,7 @@ mod tests {
         policies.set(Namespace::DEFAULT, Selector::Default, br#"{"limits":[{"requests":9,"window":"1h"}]}"#).unwrap();
         let shared = Shared { judge: Judge::new(host, Arc::new(Metrics::new())), policies };
         let key = LimitKey::new(Namespace::DEFAULT, ClientId::new(b"alice").unwrap());
-        assert!(decide(&shared, key, Cost::ONE, Action::Charge).await.unwrap().0.allowed);
+        assert!(decide(&shared, key, Cost::ONE, Action::Charge).await.unwrap().decision.allowed);
         assert_eq!(readyz(State(shared.clone())).await.unwrap(), "ready\n");
         store.fail_next_write("No space left on device");
         let refused = decide(&shared, key, Cost::ONE, Action::Charge).await.unwrap_err().into_response();

@@ -21,7 +21,7 @@ pub(super) struct Problem {
     status: StatusCode,
     detail: String,
     #[serde(rename = "violated-policies", skip_serializing_if = "Option::is_none")]
-    violated_policies: Option<[&'static str; 1]>,
+    violated_policies: Option<[String; 1]>,
     #[serde(skip)]
     retry_after_s: Option<u64>,
 }
@@ -43,7 +43,7 @@ impl Problem {
     }
 
     /// The client is over its limit.
-    pub(super) fn quota_exceeded(status: StatusCode, policy: &'static str, detail: impl Into<String>) -> Self {
+    pub(super) fn quota_exceeded(status: StatusCode, policy: String, detail: impl Into<String>) -> Self {
         let mut problem = Self::new(status, "Quota exceeded", detail);
         problem.kind = QUOTA_EXCEEDED;
         problem.violated_policies = Some([policy]);

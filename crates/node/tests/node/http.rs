@@ -28,7 +28,7 @@ async fn a_check_is_200_and_its_body_says_the_rest() {
     assert_eq!(status(&head), "200");
     assert_eq!(field(&head, "content-type"), Some("application/json"));
     assert_eq!(field(&head, "ratelimit-policy"), Some("\"default\";q=3;w=3600"));
-    assert_eq!(field(&head, "ratelimit"), Some("\"default\";r=1;t=2400"));
+    assert_eq!(field(&head, "ratelimit"), Some("\"default\";r=1;t=1200"));
     assert_eq!(field(&head, "retry-after"), None);
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(
@@ -117,6 +117,39 @@ async fn errors_are_problems_that_say_what_to_send() {
         assert!(problem["detail"].as_str().unwrap().contains(says), "{request}: {found}");
         assert_eq!(problem["status"].to_string(), code);
     }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_announced_as_too_long_is_refused_before_it_comes() {
+    let dir = TempDir::new().unwrap();
+    let node = start(&dir).await;
+    let mut stream = TcpStream::connect(node.addresses.http).await.unwrap();
+    let request = b"POST /v1/check HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n";
+    let begun = drl_host::clock::monotonic();
+    let (head, _) = exchange(&mut stream, request).await;
+    assert_eq!(status(&head), "413");
+    let took = drl_host::clock::monotonic().0 - begun.0;
+    assert!(took < 5_000_000_000, "{took} ns");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_limits_of_equal_capacity_the_fields_show_the_one_that_denies() {
+    let dir = TempDir::new().unwrap();
+    let node = start(&dir).await;
+    node.set_default(r#"{"limits":[{"requests":3,"window":"10s"},{"requests":3,"window":"1h"}]}"#).await;
+    for _ in 0..3 {
+        assert_eq!(status(&node.http("GET /v1/allow?client_id=bob", "").await.0), "200");
+    }
+    let (head, body) = node.http("GET /v1/allow?client_id=bob", "").await;
+    assert_eq!(status(&head), "429");
+    assert_eq!(field(&head, "ratelimit-policy"), Some("\"3-per-10s\";q=3;w=10, \"3-per-1h\";q=3;w=3600"));
+    let retry = field(&head, "retry-after").unwrap();
+    assert_eq!(field(&head, "ratelimit").unwrap(), format!("\"3-per-1h\";r=0;t={retry}"));
+    assert!(retry.parse::<u64>().unwrap() > 3_000, "{retry}");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["violated-policies"], json!(["3-per-1h"]));
     node.stop().await;
 }
 
