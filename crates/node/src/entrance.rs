@@ -1,26 +1,29 @@
-//! Letting connections in: one accept loop for every door that speaks over TCP, with a cap. A connection is a [`Guest`]; while it lives
-//! it holds its place and is counted.
+//! Letting connections in: one accept loop for every door that speaks over TCP. A connection is a [`Guest`]; while it lives it holds
+//! its place and is counted.
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::{Door, Metrics};
+use crate::places::{Permit, Places};
 
 /// How long to wait when the system has no file left for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) struct Entrance {
     listener: TcpListener,
-    places: Arc<Semaphore>,
+    places: Places,
     door: Door,
     metrics: Arc<Metrics>,
+    /// Whether the last connection could not be accepted. It is said once when that begins and once when it ends.
+    is_failing: AtomicBool,
 }
 
 /// A connection that was let in.
@@ -33,28 +36,33 @@ pub(crate) struct Guest {
 /// A place of an entrance; dropping it makes room for another.
 #[derive(Debug)]
 pub(crate) struct Place {
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
     door: Door,
     metrics: Arc<Metrics>,
 }
 
 impl Entrance {
-    pub(crate) fn new(listener: TcpListener, connections_max: usize, door: Door, metrics: Arc<Metrics>) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(connections_max)), door, metrics }
+    pub(crate) fn new(listener: TcpListener, places: Places, door: Door, metrics: Arc<Metrics>) -> Self {
+        Self { listener, places, door, metrics, is_failing: AtomicBool::new(false) }
     }
 
-    /// Waits for the next connection that there is a place for; those beyond the cap are given to `refuse` and closed.
+    /// Waits for the next connection that there is a place for; those beyond are given to `refuse` and closed.
     pub(crate) async fn next(&self, refuse: impl Fn(&TcpStream)) -> Guest {
         loop {
             let stream = match self.listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    tracing::warn!(door = self.door.as_str(), %error, "cannot accept a connection; is the file limit (ulimit -n) too low?");
+                    if !self.is_failing.swap(true, Ordering::Relaxed) {
+                        tracing::warn!(door = self.door.as_str(), %error, "cannot accept connections; is the file limit (ulimit -n) too low?");
+                    }
                     let _ = timeout(ACCEPT_PAUSE, std::future::pending::<()>()).await;
                     continue;
                 }
             };
-            let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else {
+            if self.is_failing.swap(false, Ordering::Relaxed) {
+                tracing::info!(door = self.door.as_str(), "connections are accepted again");
+            }
+            let Some(permit) = self.places.take() else {
                 self.metrics.turned_away(self.door);
                 refuse(&stream);
                 continue;
@@ -106,6 +114,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use tokio::io::AsyncReadExt;
+    use tokio::sync::Semaphore;
 
     use super::*;
 
@@ -114,7 +123,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let metrics = Arc::new(Metrics::new());
-        let entrance = Entrance::new(listener, 1, Door::Resp, Arc::clone(&metrics));
+        let [places] = Places::among(1);
+        let entrance = Entrance::new(listener, places, Door::Resp, Arc::clone(&metrics));
         let refuse = |guest: &TcpStream| {
             guest.try_write(b"full").unwrap();
         };
@@ -138,7 +148,8 @@ mod tests {
     async fn a_stopped_entrance_waits_for_its_guests_and_lets_nobody_else_in() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let entrance = Entrance::new(listener, 8, Door::Http, Arc::new(Metrics::new()));
+        let [places] = Places::among(8);
+        let entrance = Entrance::new(listener, places, Door::Http, Arc::new(Metrics::new()));
         let (stop, inside) = (CancellationToken::new(), Arc::new(Semaphore::new(0)));
         let (seen, leave) = (Arc::clone(&inside), CancellationToken::new());
         let until = leave.clone();

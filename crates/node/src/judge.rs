@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use drl_core::{Cost, LimitKey};
-use drl_host::{Ask, CheckError, Host, clock};
+use drl_host::{Ask, Host, clock};
 use drl_limits::Decision;
 
 use crate::metrics::Metrics;
@@ -35,7 +35,7 @@ impl Judge {
     pub(crate) async fn check_all(&self, asks: Vec<Ask<'_>>) -> Result<Vec<Decision>, Refusal> {
         let arrived = clock::monotonic();
         let mut decisions = Vec::with_capacity(asks.len());
-        let ticket = self.host.decide(&asks, &mut decisions).map_err(CheckError::from)?;
+        let ticket = refusal::decide(&self.host, &asks, &mut decisions).await?;
         drop(asks);
         refusal::committed(&self.host, ticket).await?;
         self.metrics.decided(arrived, decisions.len());
@@ -49,7 +49,7 @@ impl Judge {
     pub(crate) async fn check(&self, ask: Ask<'_>) -> Result<Decision, Refusal> {
         let arrived = clock::monotonic();
         let mut decisions = Vec::with_capacity(1);
-        let ticket = self.host.decide(&[ask], &mut decisions).map_err(CheckError::from)?;
+        let ticket = refusal::decide(&self.host, &[ask], &mut decisions).await?;
         refusal::committed(&self.host, ticket).await?;
         self.metrics.decided(arrived, 1);
         decisions.pop().ok_or(Refusal::Undecided)

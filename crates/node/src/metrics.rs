@@ -36,6 +36,8 @@ pub(crate) struct Policies {
     pub(crate) count: usize,
     /// Stored policies that could not be read at the last start.
     pub(crate) broken: usize,
+    /// Changes that were made and are not in the store any more.
+    pub(crate) missing: u64,
     pub(crate) revision: u64,
 }
 
@@ -98,6 +100,12 @@ impl Metrics {
         text.family("drl_policies", Kind::Gauge, "Policies in force.").count(policies.count as u64);
         text.family("drl_policies_broken", Kind::Gauge, "Stored policies that could not be read at the last start.")
             .count(policies.broken as u64);
+        text.family(
+            "drl_policies_missing",
+            Kind::Gauge,
+            "Changes of policies that were lost; unknown clients are denied.",
+        )
+        .count(policies.missing);
         text.family("drl_policy_revision", Kind::Gauge, "Revision of the newest change of a policy.")
             .count(policies.revision);
         text.family("drl_uptime_seconds", Kind::Gauge, "Time since the node started.").count(self.uptime_s());

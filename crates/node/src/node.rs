@@ -19,9 +19,10 @@ use crate::grpc::door::GrpcDoor;
 use crate::http::door::HttpDoor;
 use crate::http::routes::Shared;
 use crate::judge::Judge;
-use crate::listen::{Addresses, listen};
+use crate::listen::{Addresses, Bound, bind};
 use crate::metrics::{Door, Metrics};
 use crate::options::NodeOptions;
+use crate::places::Places;
 use crate::policies::StoredPolicies;
 use crate::resp::door::RespDoor;
 
@@ -38,6 +39,13 @@ pub struct Node {
     drain_timeout: Duration,
 }
 
+/// The addresses that are ours and not open yet.
+struct Sockets {
+    grpc: Bound,
+    http: Bound,
+    resp: Option<Bound>,
+}
+
 /// The open listeners, in the order of the flags.
 struct Listeners {
     grpc: TcpListener,
@@ -51,10 +59,10 @@ impl Node {
     /// # Errors
     /// [`StartError`]; each condition has its variant, and each message says what to do.
     pub async fn start(options: NodeOptions) -> Result<Self, StartError> {
-        let connections_max = files::connections_per_door(3);
+        let [grpc_places, http_places, resp_places] = Places::among(files::connections(3));
         let boot_id = boot_id().map_err(|source| StartError::BootId { source })?;
+        let sockets = bind_all(&options)?;
         let store = open_store(&options, &boot_id).await?;
-        let (listeners, addresses) = open_listeners(&options).await?;
         let host_options = HostOptions {
             journal_sync: options.journal_sync,
             unknown_client: options.unknown_client,
@@ -62,13 +70,15 @@ impl Node {
             ..HostOptions::new(boot_id)
         };
         let (host, policies) = blocking(move || recover(store, host_options)).await?;
+        let (listeners, addresses) = sockets.listen()?;
         let metrics = Arc::new(Metrics::new());
         let judge = Judge::new(host.clone(), Arc::clone(&metrics));
-        let entrance = |listener, door| Entrance::new(listener, connections_max, door, Arc::clone(&metrics));
-        let grpc = GrpcDoor::new(entrance(listeners.grpc, Door::Grpc), judge.clone(), Arc::clone(&policies));
-        let http = HttpDoor::new(entrance(listeners.http, Door::Http), Shared { judge, policies });
+        let entrance = |listener, places, door| Entrance::new(listener, places, door, Arc::clone(&metrics));
+        let grpc_entrance = entrance(listeners.grpc, grpc_places, Door::Grpc);
+        let grpc = GrpcDoor::new(grpc_entrance, judge.clone(), Arc::clone(&policies));
+        let http = HttpDoor::new(entrance(listeners.http, http_places, Door::Http), Shared { judge, policies });
         let resp = listeners.resp.map(|listener| {
-            let entrance = entrance(listener, Door::Resp);
+            let entrance = entrance(listener, resp_places, Door::Resp);
             RespDoor::new(entrance, host.clone(), Arc::clone(&metrics), options.default_durability)
         });
         let NodeOptions { node_id, data_dir, drain_timeout, .. } = options;
@@ -129,20 +139,27 @@ fn recover(store: Arc<dyn Store>, options: HostOptions) -> Result<(Host, Arc<Sto
     let policies = Arc::new(StoredPolicies::load(Arc::clone(&store))?);
     let configuration: Arc<dyn ConfigurationService> = policies.clone();
     let host = Host::open(store, configuration, options)?;
+    policies.stops(host.stopper());
     Ok((host, policies))
 }
 
-async fn open_listeners(options: &NodeOptions) -> Result<(Listeners, Addresses), StartError> {
-    let (grpc, grpc_address) = listen("--listen", options.listen).await?;
-    let (http, http_address) = listen("--http-listen", options.http_listen).await?;
-    let (resp, resp_address) = match options.resp_listen {
-        Some(address) => {
-            listen("--resp-listen", address).await.map(|(listener, address)| (Some(listener), Some(address)))?
-        }
-        None => (None, None),
-    };
-    let addresses = Addresses { grpc: grpc_address, http: http_address, resp: resp_address };
-    Ok((Listeners { grpc, http, resp }, addresses))
+/// Takes the addresses, in the order of the flags.
+fn bind_all(options: &NodeOptions) -> Result<Sockets, StartError> {
+    Ok(Sockets {
+        grpc: bind("--listen", options.listen)?,
+        http: bind("--http-listen", options.http_listen)?,
+        resp: options.resp_listen.map(|address| bind("--resp-listen", address)).transpose()?,
+    })
+}
+
+impl Sockets {
+    fn listen(self) -> Result<(Listeners, Addresses), StartError> {
+        let (grpc, grpc_address) = self.grpc.listen()?;
+        let (http, http_address) = self.http.listen()?;
+        let (resp, resp_address) = self.resp.map(Bound::listen).transpose()?.unzip();
+        let addresses = Addresses { grpc: grpc_address, http: http_address, resp: resp_address };
+        Ok((Listeners { grpc, http, resp }, addresses))
+    }
 }
 
 /// Runs what blocks on the disk beside the runtime.

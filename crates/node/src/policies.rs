@@ -1,5 +1,6 @@
 //! The policies of a standalone node, kept in its own store. A change is written (with an fsync) before it is in force, so what anybody
-//! has seen in force is there after a restart; each change has a revision, one higher than the one before.
+//! has seen in force is there after a restart; each change has a revision, one higher than the one before. The newest revision is also kept
+//! beside the database: when damage took changes away, that is said, and unknown clients are denied until somebody changes a policy.
 //!
 //! Invariant: the set, the keys and the records name the same policies, but for records that could not be read: those are reported,
 //! kept, and not in force.
@@ -9,11 +10,13 @@ mod page;
 mod record;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use drl_configuration::{ConfigurationService, Entry, PolicyDocument, PolicySet, RateLimitConfiguration, Selector};
 use drl_core::caps::{NAMESPACES_MAX, POLICIES_MAX, POLICY_PAGE_MAX};
 use drl_core::{LimitKey, Namespace};
+use drl_host::Stopper;
 use drl_store::{Record, RecordKind, Store};
 use tokio::sync::watch;
 
@@ -31,6 +34,10 @@ pub(crate) struct StoredPolicies {
     revision: watch::Sender<u64>,
     /// Records that could not be read at the start.
     broken: usize,
+    /// Changes that were lost before this start, until the next change: by then an operator has looked.
+    missing: AtomicU64,
+    /// The host over the same store, which must hear of a failed write.
+    stopper: OnceLock<Stopper>,
 }
 
 /// What only changes look at; whoever holds it is the one who changes.
@@ -68,9 +75,25 @@ impl StoredPolicies {
                 }
             }
         }
+        let missing = missing(writer.revision, store.marked_policies()?);
+        // What was lost keeps its numbers.
+        writer.revision = writer.revision.saturating_add(missing);
         tracing::info!(policies = set.len(), broken, revision = writer.revision, "policies loaded");
         let revision = watch::Sender::new(writer.revision);
-        Ok(Self { store, set: RwLock::new(set), writer: Mutex::new(writer), revision, broken })
+        Ok(Self {
+            store,
+            set: RwLock::new(set),
+            writer: Mutex::new(writer),
+            revision,
+            broken,
+            missing: AtomicU64::new(missing),
+            stopper: OnceLock::new(),
+        })
+    }
+
+    /// Names the host that a failed write stops. The first one stays: there is one host over a store.
+    pub(crate) fn stops(&self, stopper: Stopper) {
+        let _ = self.stopper.set(stopper);
     }
 
     /// Writes a policy and puts it in force; returns the revision of the change. Blocks for an fsync.
@@ -130,23 +153,34 @@ impl StoredPolicies {
 
     pub(crate) fn counted(&self) -> Policies {
         let count = self.set.read().unwrap_or_else(PoisonError::into_inner).len();
-        Policies { count, broken: self.broken, revision: self.revision() }
+        Policies {
+            count,
+            broken: self.broken,
+            missing: self.missing.load(Ordering::Relaxed),
+            revision: self.revision(),
+        }
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The record and the revision, both or neither.
+    /// The record and the revision, both or neither; then the mark beside them.
     fn write(&self, key: &[u8], value: Option<Vec<u8>>, revision: u64) -> Result<(), ChangeError> {
         let policy = Record { kind: RecordKind::Policy, key: key.to_vec(), value };
-        let revision = revision.to_le_bytes().to_vec();
-        let revision = Record { kind: RecordKind::Meta, key: record::REVISION_KEY.to_vec(), value: Some(revision) };
-        Ok(self.store.put_records(&[policy, revision])?)
+        let key = record::REVISION_KEY.to_vec();
+        let revision_record = Record { kind: RecordKind::Meta, key, value: Some(revision.to_le_bytes().to_vec()) };
+        let written =
+            self.store.put_records(&[policy, revision_record]).and_then(|()| self.store.mark_policies(revision));
+        if let (Err(failed), Some(stopper)) = (&written, self.stopper.get()) {
+            stopper.stop(&failed.to_string());
+        }
+        Ok(written?)
     }
 
     fn publish(&self, writer: &mut Writer, revision: u64) {
         writer.revision = revision;
+        self.missing.store(0, Ordering::Relaxed);
         self.revision.send_replace(revision);
     }
 }
@@ -175,6 +209,25 @@ impl Writer {
     }
 }
 
+/// How many changes were completed and are not there; one when that cannot be known. Says so in the log.
+fn missing(found: u64, marked: Option<u64>) -> u64 {
+    let until =
+        "unknown clients are denied until a policy is set or deleted; check the policies and set what is missing";
+    match marked {
+        Some(marked) if marked <= found => 0,
+        Some(marked) => {
+            tracing::error!("policies up to revision {marked} are missing, up to {found} were found: {until}");
+            marked - found
+        }
+        None => {
+            tracing::error!(
+                "the mark of the policies is unreadable, so some above revision {found} may be missing: {until}"
+            );
+            1
+        }
+    }
+}
+
 /// Puts a record into the set and returns its revision.
 fn admit(set: &mut PolicySet, key: &[u8], value: &[u8]) -> Result<u64, BadRecord> {
     let (namespace, selector) = record::read_key(key)?;
@@ -194,6 +247,10 @@ impl ConfigurationService for StoredPolicies {
 
     fn revision(&self) -> u64 {
         *self.revision.borrow()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.missing.load(Ordering::Relaxed) == 0
     }
 
     fn watch(&self) -> watch::Receiver<u64> {

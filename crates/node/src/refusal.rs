@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use drl_core::{Cost, LimitKey};
-use drl_host::{CheckError, Host, Ticket};
+use drl_core::{Cost, LimitKey, Namespace};
+use drl_host::{Ask, CheckError, Host, Ticket};
+use drl_limits::Decision;
 use tokio::time::timeout;
 
 /// How long a reply waits for the journal. A commit takes milliseconds; a disk that takes seconds is broken, and saying so is better
@@ -33,15 +34,31 @@ impl Refusal {
     }
 }
 
+/// Decides a batch. While the open frame is full it waits for the next one, and is refused as busy only when that takes as long as a
+/// broken disk does.
+pub(crate) async fn decide(host: &Host, asks: &[Ask<'_>], decisions: &mut Vec<Decision>) -> Result<Ticket, Refusal> {
+    let decided = match timeout(COMMIT_TIMEOUT, host.decide_when_room(asks, decisions)).await {
+        Ok(decided) => decided,
+        // The last try is the one that counts, whichever way it ends.
+        Err(_) => host.decide(asks, decisions),
+    };
+    Ok(decided.map_err(CheckError::from)?)
+}
+
 /// Waits until the answers that `ticket` stands for may leave.
 pub(crate) async fn committed(host: &Host, ticket: Ticket) -> Result<(), Refusal> {
     let committed = timeout(COMMIT_TIMEOUT, host.committed(ticket)).await.map_err(|_| Refusal::Slow)?;
     committed.map_err(|stopped| Refusal::Check(stopped.into()))
 }
 
-/// Forgets what a key has used.
+/// Forgets what a client has used, whichever command charged it: beside a key of the default namespace lies that of `CL.THROTTLE`.
 pub(crate) async fn reset(host: &Host, key: LimitKey<'_>) -> Result<(), Refusal> {
-    Ok(timeout(COMMIT_TIMEOUT, host.reset(key)).await.map_err(|_| Refusal::Slow)??)
+    let reset = async |key| Ok(timeout(COMMIT_TIMEOUT, host.reset(key)).await.map_err(|_| Refusal::Slow)??);
+    if key.namespace != Namespace::DEFAULT {
+        return reset(key).await;
+    }
+    let (configured, throttled) = tokio::join!(reset(key), reset(LimitKey::new(Namespace::THROTTLE, key.client)));
+    configured.and(throttled)
 }
 
 /// Gives cost back that was charged just now.

@@ -11,7 +11,7 @@ use std::pin::Pin;
 
 use drl_core::Nanos;
 use drl_core::caps::STREAM_MESSAGES_IN_FLIGHT_MAX;
-use drl_host::{CheckError, Ticket, clock};
+use drl_host::{Ticket, clock};
 use drl_proto::v1;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -48,18 +48,19 @@ pub(super) fn serve(judge: Judge, messages: Streaming<v1::CheckStreamRequest>) -
 
 async fn decide_all(judge: Judge, mut messages: Streaming<v1::CheckStreamRequest>, decided: mpsc::Sender<Decided>) {
     while let Ok(Some(message)) = messages.message().await {
-        if decided.send(decide(&judge, &message)).await.is_err() {
+        if decided.send(decide(&judge, &message).await).await.is_err() {
             return;
         }
     }
 }
 
-fn decide(judge: &Judge, message: &v1::CheckStreamRequest) -> Decided {
+async fn decide(judge: &Judge, message: &v1::CheckStreamRequest) -> Decided {
     let arrived = clock::monotonic();
     let mut decisions = Vec::with_capacity(message.id_lengths.len());
-    let outcome = columns::asks(message).and_then(|asks| {
-        judge.host().decide(&asks, &mut decisions).map_err(|error| refused(&CheckError::from(error).into()))
-    });
+    let outcome = match columns::asks(message) {
+        Ok(asks) => refusal::decide(judge.host(), &asks, &mut decisions).await.map_err(|refusal| refused(&refusal)),
+        Err(status) => Err(status),
+    };
     let (answer, ticket) = match outcome {
         Ok(ticket) => (columns::answer(message.number, message.detail(), &decisions), ticket),
         Err(status) => (columns::failure(message.number, &status), Ticket::NONE),

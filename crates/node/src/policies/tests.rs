@@ -69,6 +69,29 @@ fn a_broken_record_is_counted_and_the_others_are_in_force() {
 }
 
 #[test]
+fn lost_changes_are_noticed_until_somebody_changes_a_policy() {
+    let store = store();
+    let policies = StoredPolicies::load(Arc::clone(&store)).unwrap();
+    for id in ["alice", "bob", "mallory"] {
+        policies.set(Namespace::DEFAULT, client(id), TEN).unwrap();
+    }
+    assert!(policies.is_complete());
+    // As a cut database would leave it: the last two changes never happened.
+    let lost = |id| Record { kind: RecordKind::Policy, key: record::key(Namespace::DEFAULT, &client(id)), value: None };
+    let (key, value) = (record::REVISION_KEY.to_vec(), Some(1_u64.to_le_bytes().to_vec()));
+    store.put_records(&[lost("bob"), lost("mallory"), Record { kind: RecordKind::Meta, key, value }]).unwrap();
+    for _ in 0..2 {
+        let again = StoredPolicies::load(Arc::clone(&store)).unwrap();
+        assert_eq!((again.is_complete(), again.counted().missing), (false, 2), "at every start");
+        assert_eq!(limit_of(&again, "alice"), Some((10, 1)));
+    }
+    let again = StoredPolicies::load(Arc::clone(&store)).unwrap();
+    assert_eq!(again.set(Namespace::DEFAULT, client("bob"), TEN).unwrap(), 4, "no number is given twice");
+    assert_eq!((again.is_complete(), again.counted().missing), (true, 0));
+    assert!(StoredPolicies::load(store).unwrap().is_complete());
+}
+
+#[test]
 fn pages_show_every_policy_once_in_order() {
     let policies = StoredPolicies::load(store()).unwrap();
     let other = Namespace::new("other").unwrap();
@@ -94,6 +117,19 @@ fn pages_show_every_policy_once_in_order() {
     assert_eq!(pages(Some(other), 2), ["other default"]);
     assert_eq!(pages(None, 2), [&default[..], &["other default"]].concat());
     assert_eq!(policies.stored(other, &Selector::Default).unwrap().revision, 5);
+}
+
+#[test]
+fn a_failed_write_stops_the_host_over_the_same_store() {
+    let memory = Arc::new(MemoryStore::new());
+    let store: Arc<dyn Store> = memory.clone();
+    let policies = Arc::new(StoredPolicies::load(Arc::clone(&store)).unwrap());
+    let host = Host::open(store, policies.clone(), HostOptions::new("boot".to_owned())).unwrap();
+    policies.stops(host.stopper());
+    memory.fail_next_write("no space left");
+    assert!(matches!(policies.set(Namespace::DEFAULT, Selector::Default, HUNDRED), Err(ChangeError::Write(_))));
+    assert!(host.ready().unwrap_err().reason.contains("no space left"));
+    assert_eq!(limit_of(&policies, "alice"), None);
 }
 
 #[test]

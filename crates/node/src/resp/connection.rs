@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use drl_core::caps::{BATCH_CHECKS_MAX, RESP_REPLY_BYTES_MAX};
 use drl_core::{ClientId, LimitKey, Namespace, Nanos};
-use drl_host::{CheckError, clock};
+use drl_host::clock;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -151,14 +151,20 @@ impl Connection {
     async fn judge(&self, workspace: &mut Workspace, arrived: Nanos) -> Option<String> {
         let Workspace { input, throttles, run, .. } = workspace;
         let mut decisions = std::mem::take(&mut run.decisions);
-        let decided = self.shared.host.decide(&run.asks(input.bytes(), throttles), &mut decisions);
+        let asks = run.asks(input.bytes(), throttles);
+        let decided = refusal::decide(&self.shared.host, &asks, &mut decisions).await;
         run.decisions = decisions;
         let committed = match decided {
             Ok(ticket) => refusal::committed(&self.shared.host, ticket).await,
-            Err(refused) => Err(CheckError::Refused(refused).into()),
+            Err(refused) => Err(refused),
         };
-        self.shared.metrics.decided(arrived, workspace.run.checks());
-        committed.err().map(|error| error_reply(&error))
+        match committed {
+            Ok(()) => {
+                self.shared.metrics.decided(arrived, run.checks());
+                None
+            }
+            Err(refusal) => Some(error_reply(&refusal)),
+        }
     }
 
     /// `DEL key [key ...]`: forgets the counters of `DRL.ALLOW` and of `CL.THROTTLE`, and answers how many keys that were.
@@ -167,9 +173,7 @@ impl Connection {
         let mut deleted = 0;
         for key in arguments.iter().skip(1).map(|span| span.of(input.bytes())) {
             let Ok(client) = ClientId::new(key) else { continue };
-            let reset = |namespace| refusal::reset(&self.shared.host, LimitKey::new(namespace, client));
-            let (configured, throttled) = tokio::join!(reset(Namespace::DEFAULT), reset(Namespace::THROTTLE));
-            if let Err(error) = configured.and(throttled) {
+            if let Err(error) = refusal::reset(&self.shared.host, LimitKey::new(Namespace::DEFAULT, client)).await {
                 return replies.error(&error_reply(&error));
             }
             deleted += 1;

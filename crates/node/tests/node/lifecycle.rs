@@ -28,8 +28,9 @@ async fn a_port_in_use_is_named_with_its_flag() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
     let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
     for flag in ["--listen", "--http-listen", "--resp-listen"] {
-        let mut options = options(dir.path());
+        let mut options = options(&data);
         match flag {
             "--listen" => options.listen = address,
             "--http-listen" => options.http_listen = address,
@@ -38,6 +39,7 @@ async fn a_port_in_use_is_named_with_its_flag() {
         let error = Node::start(options).await.err().unwrap();
         assert!(matches!(error, StartError::AddressInUse { .. }), "{error}");
         assert!(error.to_string().contains(flag) && error.to_string().contains(&address.to_string()), "{error}");
+        assert!(!data.exists(), "a start that failed left its directory behind");
     }
     start(&dir).await.stop().await;
 }

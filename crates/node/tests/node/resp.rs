@@ -1,5 +1,7 @@
 //! Every RESP command, its replies and its errors.
 
+use drl_proto::v1::ResetRequest;
+use drl_proto::v1::rate_limit_client::RateLimitClient;
 use drl_proto::v1::selector::Selector;
 use tempfile::TempDir;
 
@@ -146,5 +148,19 @@ async fn info_has_the_sections_of_redis_and_what_was_decided() {
     for line in ["# Clients", "connected_clients:1", "decisions_allowed:1", "decisions_denied:1", "counters:1"] {
         assert!(info.lines().any(|found| found == line), "{line} is not in {info}");
     }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_by_any_door_forgets_what_every_command_charged() {
+    let dir = TempDir::new().unwrap();
+    let node = start(&dir).await;
+    let mut client = node.resp().await;
+    assert_eq!(client.call("CL.THROTTLE user:7 0 1 3600").await, "[:0 :1 :0 :-1 :3600]");
+    assert!(client.call("CL.THROTTLE user:7 0 1 3600").await.starts_with("[:1 "));
+    let mut checks = RateLimitClient::connect(format!("http://{}", node.addresses.grpc)).await.unwrap();
+    let request = ResetRequest { namespace: String::new(), client_id: "user:7".into() };
+    checks.reset(request).await.unwrap();
+    assert_eq!(client.call("CL.THROTTLE user:7 0 1 3600").await, "[:0 :1 :0 :-1 :3600]");
     node.stop().await;
 }
