@@ -12,6 +12,8 @@ use crate::selector::{self, NamespaceArgs};
 use crate::values::{self, ClientBytes};
 
 const EXAMPLES: &str = "\
+In the namespace default the counter of CL.THROTTLE with this key is forgotten as
+well, as by DEL over the Redis protocol.
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 Examples:

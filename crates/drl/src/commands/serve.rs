@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use drl_core::caps::SHARDS_MAX;
 use drl_core::{InvalidNodeId, InvalidShardCount, NodeId, ShardCount};
 use drl_host::{JournalSync, UnknownClient};
 use drl_limits::{Durability, Window};
@@ -22,7 +23,9 @@ const EXAMPLES: &str = "\
 Stdout: `grpc ADDRESS`, `http ADDRESS`, `resp ADDRESS` (if given), then `ready`, a line
 each; with port 0 the addresses show the ports that were free. Logs are on stderr.
 SIGTERM and Ctrl-C stop the node: answers in flight are finished, everything is
-written, and the next start is fast. kill -9 loses nothing that was answered either.
+written, and the next start is fast. A client that does not read its answers is
+waited for until --drain-timeout and then cut off; that is exit code 0 as well, since
+no other node waits for this one. kill -9 loses nothing that was answered either.
 Exit codes: 0 stopped when told to, 1 could not start, or had to stop (a failed
 write), 2 wrong usage.
 
@@ -96,10 +99,19 @@ fn node_id(text: &str) -> Result<NodeId, InvalidNodeId> {
 }
 
 /// # Errors
-/// A text when this is not a number or out of range.
-fn shards(text: &str) -> Result<ShardCount, InvalidShardCount> {
-    // What is no number at all is out of range as well; the message names the range.
-    ShardCount::new(text.parse().unwrap_or(u64::MAX))
+/// When this is not a number, or out of range.
+fn shards(text: &str) -> Result<ShardCount, InvalidShards> {
+    let count: u64 = text.parse().map_err(|_| InvalidShards::NotANumber)?;
+    Ok(ShardCount::new(count)?)
+}
+
+/// A number of shards that cannot be.
+#[derive(Debug, thiserror::Error)]
+enum InvalidShards {
+    #[error("not a whole number; choose 1 to {SHARDS_MAX}")]
+    NotANumber,
+    #[error(transparent)]
+    OutOfRange(#[from] InvalidShardCount),
 }
 
 impl Serve {

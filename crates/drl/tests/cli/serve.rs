@@ -64,15 +64,18 @@ fn a_port_in_use_is_named_with_its_flag() {
     let directory = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
-    let data_dir = directory.path().to_str().unwrap();
+    let data_dir = directory.path().join("data");
     for flag in ["--listen", "--http-listen", "--resp-listen"] {
         // The last of a flag that is given twice would be an error, so each is given once.
         let others = FREE_PORTS.chunks(2).filter(|pair| pair[0] != flag).flatten().copied();
-        let arguments: Vec<&str> =
-            ["serve", "--data-dir", data_dir, "--node-id", "n1", flag, &taken].into_iter().chain(others).collect();
+        let arguments: Vec<&str> = ["serve", "--data-dir", data_dir.to_str().unwrap(), "--node-id", "n1", flag, &taken]
+            .into_iter()
+            .chain(others)
+            .collect();
         let ran = drl(&arguments).expect_code(1);
         assert!(ran.stderr.contains(&taken) && ran.stderr.contains(flag), "{ran:?}");
         assert!(!ran.stdout.contains("ready"), "{ran:?}");
+        assert!(!data_dir.exists(), "a start that failed left its directory behind");
     }
 }
 
@@ -115,6 +118,7 @@ fn wrong_flags_of_a_node_say_what_is_allowed() {
         ("--resp-listen", "127.0.0.1:99999", "not 0 to 65535"),
         ("--journal-sync", "always", "auto, commit, interval"),
         ("--unknown-client", "maybe", "deny, allow"),
+        ("--shards", "abc", "not a whole number; choose 1 to 16384"),
         ("--shards", "0", "choose 1 to 16384"),
         ("--shards", "16385", "choose 1 to 16384"),
         ("--default-durability", "sync", "use replicated, async"),
