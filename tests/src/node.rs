@@ -38,10 +38,25 @@ impl Node {
     /// # Errors
     /// It ended before it was ready; the error holds its log.
     pub fn start(data_dir: &Path, extra: &[&str]) -> Result<Self> {
+        Self::spawn(Command::new(drl_binary()?), data_dir, extra)
+    }
+
+    /// As [`Node::start`], with no more than `files` open files (`prlimit`, from util-linux).
+    ///
+    /// # Errors
+    /// As for [`Node::start`].
+    pub fn start_with_files(data_dir: &Path, files: u64) -> Result<Self> {
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nofile={files}:{files}")).arg(drl_binary()?);
+        Self::spawn(command, data_dir, &[])
+    }
+
+    /// Runs `drl`, a command that ends with the path of the program, and waits until the node is ready.
+    fn spawn(mut drl: Command, data_dir: &Path, extra: &[&str]) -> Result<Self> {
         let log = data_dir.with_extension("log");
         let log_file = std::fs::File::options().create(true).append(true).open(&log)?;
         let loopback = ["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--resp-listen", "127.0.0.1:0"];
-        let mut process = Command::new(drl_binary()?)
+        let mut process = drl
             .arg("serve")
             .arg("--data-dir")
             .arg(data_dir)
