@@ -17,6 +17,7 @@ use crate::progress::Progress;
 use crate::stats::{Counts, Stats};
 use crate::stopper::Stopper;
 use crate::threads::Threads;
+use crate::unknown::unknown;
 use crate::{clock, committer, recovery};
 
 /// A running host.
@@ -284,21 +285,4 @@ fn decide_one(
         decision = Decision { allowed: true, retry: Retry::Now, reason: Reason::Shadow, ..decision };
     }
     (decision, outcome)
-}
-
-fn unknown(rule: UnknownClient) -> Decision {
-    let (allowed, retry) = match rule {
-        UnknownClient::Deny => (false, Retry::Never),
-        UnknownClient::Allow => (true, Retry::Now),
-    };
-    Decision {
-        allowed,
-        limit: 0,
-        window: Nanos::ZERO,
-        remaining: 0,
-        retry,
-        reset_after: Nanos::ZERO,
-        policy_revision: 0,
-        reason: Reason::UnknownClient,
-    }
 }

@@ -16,6 +16,7 @@ mod recovery;
 mod stats;
 mod stopper;
 mod threads;
+mod unknown;
 
 pub use ask::{Action, Ask, PolicyOf, Ticket};
 pub use clock::boot_id;
