@@ -3,17 +3,23 @@
 //! Invariant: every change that an answer depends on is in the open frame or in one that was sealed before; sealing a frame gives
 //! it the next commit number.
 
-use drl_core::{CommitNo, Cost, Epoch, KeyHash, ShardCount, ShardId, ShardTime};
+use drl_core::{CommitNo, Cost, Epoch, KeyHash, Nanos, ShardCount, ShardId, ShardTime};
 use drl_limits::{Decision, Policy};
 
 use crate::dictionary::DictionaryWriter;
 use crate::frame::{FrameWriter, Head};
+use crate::ownership::{Bug, Bugs, NoBugs, Written};
 use crate::page::{HEAD_BUCKET, Page, PageWriter, write_head};
 use crate::row::Place;
 use crate::shard::{Outcome, Presence, Shard, bucket_of};
 
+mod answering;
+
+pub use answering::{Refusal, Stamp};
+
 /// The shards and the open frame.
-pub struct Ledger {
+pub struct Ledger<B = NoBugs> {
+    pub(crate) bugs: B,
     pub(crate) shards: Vec<Shard>,
     /// Shards with something in the open frame, in the order in which they came.
     touched: Vec<ShardId>,
@@ -21,6 +27,10 @@ pub struct Ledger {
     /// The last commit number that was given out.
     sealed: CommitNo,
     dictionary: DictionaryWriter,
+    /// Until when this process may answer, by `CLOCK_BOOTTIME`; a node that stands alone never asks.
+    deadline: Nanos,
+    /// Shards whose first admission has not been told yet.
+    first_written: Vec<ShardId>,
 }
 
 /// A check that found its shard and its policy.
@@ -36,12 +46,23 @@ impl Ledger {
     /// No counters; every shard in `epoch`, the next frame gets the commit number after `sealed`.
     #[must_use]
     pub fn new(shards: ShardCount, epoch: Epoch, sealed: CommitNo) -> Self {
+        Self::with_bugs(shards, epoch, sealed, NoBugs)
+    }
+}
+
+impl<B: Bugs> Ledger<B> {
+    /// As [`Ledger::new`], with rules that are broken on purpose.
+    #[must_use]
+    pub fn with_bugs(shards: ShardCount, epoch: Epoch, sealed: CommitNo, bugs: B) -> Self {
         Self {
+            bugs,
             shards: shards.iter().map(|id| Shard::new(id, epoch)).collect(),
             touched: Vec::new(),
             open_rows: 0,
             sealed,
             dictionary: DictionaryWriter::default(),
+            deadline: Nanos::ZERO,
+            first_written: Vec::new(),
         }
     }
 
@@ -153,7 +174,8 @@ impl Ledger {
 
     /// The pages of a shard that changed since they were last taken, with expired counters dropped. The head page comes last.
     pub fn take_pages(&mut self, shard: ShardId, now: ShardTime) -> Vec<Page> {
-        self.shards[shard.index()].take_pages(now)
+        let drops = if self.bugs.has(Bug::EvictsRunningCounters) { Drops::Everything } else { Drops::Expired };
+        self.shards[shard.index()].take_pages(now, drops)
     }
 
     fn change<T>(&mut self, id: ShardId, change: impl FnOnce(&mut Shard) -> (T, Outcome)) -> (T, Outcome) {
@@ -165,9 +187,20 @@ impl Ledger {
             shard.presence = Presence::Present;
             self.touched.push(id);
         }
+        if added > 0 && shard.written == Written::Never {
+            shard.written = Written::Yes;
+            self.first_written.push(id);
+        }
         self.open_rows += added;
         (answer, outcome)
     }
+}
+
+/// Which counters a checkpoint leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Drops {
+    Expired,
+    Everything,
 }
 
 impl Shard {
@@ -175,8 +208,8 @@ impl Shard {
         Head { shard: self.id, epoch: self.epoch, seq: self.seq, time: self.latest, floor: self.floor }
     }
 
-    fn take_pages(&mut self, now: ShardTime) -> Vec<Page> {
-        self.drop_expired(now);
+    fn take_pages(&mut self, now: ShardTime, drops: Drops) -> Vec<Page> {
+        self.drop_expired(now, drops);
         let dirty = std::mem::take(&mut self.dirty);
         if dirty == 0 {
             return Vec::new();
@@ -195,11 +228,12 @@ impl Shard {
     }
 
     /// Drops counters that say no more than their absence would, and marks their pages.
-    fn drop_expired(&mut self, now: ShardTime) {
+    fn drop_expired(&mut self, now: ShardTime, drops: Drops) {
         let mut table = std::mem::take(&mut self.table);
         let mut dropped = 0;
         table.retain(|key, row| {
-            let keeps = row.place == Place::OpenFrame || !self.is_expired(row, now);
+            let is_dropped = drops == Drops::Everything || self.is_expired(row, now);
+            let keeps = row.place == Place::OpenFrame || !is_dropped;
             if !keeps {
                 dropped |= 1 << bucket_of(*key);
             }

@@ -9,19 +9,29 @@ use drl_core::{CommitNo, Epoch, ShardCount, ShardId, ShardTime};
 use crate::bytes::Malformed;
 use crate::frame::{self, Head, Section};
 use crate::ledger::Ledger;
+use crate::ownership::{Bug, Bugs, NoBugs, Written};
 use crate::page::{self, HEAD_BUCKET};
 use crate::row::{Place, Row};
 use crate::shard::{Shard, bucket_of};
 
 /// A ledger in the making.
-pub struct Recoverer {
+pub struct Recoverer<B = NoBugs> {
     shards: Vec<Shard>,
+    bugs: B,
 }
 
 impl Recoverer {
     #[must_use]
     pub fn new(shards: ShardCount) -> Self {
-        Self { shards: shards.iter().map(|id| Shard::new(id, Epoch::default())).collect() }
+        Self::with_bugs(shards, NoBugs)
+    }
+}
+
+impl<B: Bugs> Recoverer<B> {
+    /// As [`Recoverer::new`], with rules that are broken on purpose.
+    #[must_use]
+    pub fn with_bugs(shards: ShardCount, bugs: B) -> Self {
+        Self { shards: shards.iter().map(|id| Shard::new(id, Epoch::default())).collect(), bugs }
     }
 
     /// Takes a page as a checkpoint wrote it. All pages come before the first frame.
@@ -57,8 +67,9 @@ impl Recoverer {
         if sections.iter().any(|section| section.head.shard.index() >= self.shards.len()) {
             return Err(Malformed { what: "section shard" });
         }
+        let order = if self.bugs.has(Bug::SeqWithoutEpoch) { Order::Seq } else { Order::EpochThenSeq };
         for section in sections {
-            self.shards[section.head.shard.index()].apply(section);
+            self.shards[section.head.shard.index()].apply(section, order);
         }
         Ok(())
     }
@@ -77,26 +88,53 @@ impl Recoverer {
 
     /// The ledger, its shards resumed under `epoch`; the next frame gets the commit number after `sealed`.
     #[must_use]
-    pub fn finish(self, epoch: Epoch, sealed: CommitNo) -> Ledger {
-        let count = u64::try_from(self.shards.len()).unwrap_or(u64::MAX);
-        let mut ledger = Ledger::new(ShardCount::new(count).unwrap_or(ShardCount::DEFAULT), epoch, sealed);
-        ledger.shards = self.shards;
+    pub fn finish(self, epoch: Epoch, sealed: CommitNo) -> Ledger<B> {
+        let mut ledger = self.into_ledger(sealed);
         for shard in &mut ledger.shards {
             shard.epoch = epoch;
             shard.seq = drl_core::Seq::default();
         }
         ledger
     }
+
+    /// The ledger with every shard as it was found and closed; ownership decides which ones are answered for, and under which
+    /// epoch. The next frame gets the commit number after `sealed`.
+    #[must_use]
+    pub fn into_ledger(self, sealed: CommitNo) -> Ledger<B> {
+        let count = u64::try_from(self.shards.len()).unwrap_or(u64::MAX);
+        let count = ShardCount::new(count).unwrap_or(ShardCount::DEFAULT);
+        let mut ledger = Ledger::with_bugs(count, Epoch::default(), sealed, self.bugs);
+        ledger.shards = self.shards;
+        ledger
+    }
+
+    /// Of every shard, in order: whether anything is in the journal, and the latest time of it.
+    pub fn found(&self) -> impl Iterator<Item = (Written, ShardTime)> {
+        self.shards.iter().map(|shard| (shard.written, shard.latest))
+    }
+}
+
+/// How sections are put in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    EpochThenSeq,
+    /// The planted bug.
+    Seq,
 }
 
 impl Shard {
     fn stand_at(&mut self, head: &Head) {
         (self.epoch, self.seq, self.floor) = (head.epoch, head.seq, head.floor);
         self.latest = self.latest.max(head.time);
+        self.written = Written::Yes;
     }
 
-    fn apply(&mut self, section: Section) {
-        if (section.head.epoch, section.head.seq) <= (self.epoch, self.seq) {
+    fn apply(&mut self, section: Section, order: Order) {
+        let is_old = match order {
+            Order::EpochThenSeq => (section.head.epoch, section.head.seq) <= (self.epoch, self.seq),
+            Order::Seq => section.head.seq <= self.seq,
+        };
+        if is_old {
             return;
         }
         if section.head.floor > self.floor {

@@ -5,8 +5,10 @@
 
 use drl_core::caps::PAGES_PER_SHARD;
 use drl_core::{Cost, Epoch, KeyHash, Seq, ShardId, ShardTime};
-use drl_limits::{Counter, Decision, OnStateLoss, Policy, Reason};
+use drl_limits::{Algorithm, Counter, Decision, OnStateLoss, Policy, Reason, Retry};
 
+use crate::gate::Gate;
+use crate::ownership::Written;
 use crate::row::{Place, Row};
 use crate::table::Table;
 
@@ -27,6 +29,10 @@ pub struct Shard {
     pub(crate) changed: Vec<KeyHash>,
     /// Whether the open frame has a section for this shard.
     pub(crate) presence: Presence,
+    /// Whether this process answers for the shard.
+    pub(crate) gate: Gate,
+    /// Whether anything is in the journal, or will be.
+    pub(crate) written: Written,
 }
 
 /// Whether a shard has a section in the open frame.
@@ -61,6 +67,8 @@ impl Shard {
             dirty: 0,
             changed: Vec::new(),
             presence: Presence::Absent,
+            gate: Gate::default(),
+            written: Written::Never,
         }
     }
 
@@ -83,10 +91,10 @@ impl Shard {
             self.dirty |= page_bit(key);
             return (decision, outcome);
         }
-        let (mut counter, is_lost) = self.absent(policy, now);
+        let (mut counter, lost_until) = self.absent(policy, now);
         let decision = counter.check(policy, now, cost);
         if !decision.allowed {
-            return (blame_loss(decision, is_lost), Outcome::Unchanged);
+            return (blame_loss(decision, lost_until, now), Outcome::Unchanged);
         }
         self.put(key, counter);
         (decision, Outcome::Changed)
@@ -98,8 +106,8 @@ impl Shard {
         match self.table.get(&key) {
             Some(row) => row.counter.peek(policy, now, cost),
             None => {
-                let (counter, is_lost) = self.absent(policy, now);
-                blame_loss(counter.peek(policy, now, cost), is_lost)
+                let (counter, lost_until) = self.absent(policy, now);
+                blame_loss(counter.peek(policy, now, cost), lost_until, now)
             }
         }
     }
@@ -142,16 +150,23 @@ impl Shard {
         self.latest
     }
 
-    /// The counter of a key without a row, and whether it stands for lost state.
-    fn absent(&self, policy: &Policy, now: ShardTime) -> (Counter, bool) {
-        match self.floor {
-            Some(floor) if policy.on_state_loss() == OnStateLoss::Deny => {
-                let counter = Counter::exhausted(policy, floor);
-                let is_lost = counter.expires_at() > now;
-                (counter, is_lost)
-            }
-            _ => (Counter::fresh(policy), false),
+    /// The counter of a key without a row, and until when it stands for lost state, if it does.
+    ///
+    /// What was lost counts as used up for a whole window from the floor. The fixed window that contains the floor may end at
+    /// once, and shard time has jumped there; so until a whole window has passed, whichever one is current counts as used up.
+    fn absent(&self, policy: &Policy, now: ShardTime) -> (Counter, Option<ShardTime>) {
+        let Some(floor) = self.floor.filter(|_| policy.on_state_loss() == OnStateLoss::Deny) else {
+            return (Counter::fresh(policy), None);
+        };
+        let whole_window = floor.plus(policy.shape().longest_window());
+        if policy.algorithm() == Algorithm::FixedWindow {
+            let is_lost = now < whole_window;
+            let counter = if is_lost { Counter::exhausted(policy, now.max(floor)) } else { Counter::fresh(policy) };
+            return (counter, is_lost.then_some(whole_window));
         }
+        let counter = Counter::exhausted(policy, floor);
+        let until = counter.expires_at();
+        (counter, (until > now).then_some(ShardTime::ZERO))
     }
 
     fn put(&mut self, key: KeyHash, counter: Counter) {
@@ -173,6 +188,13 @@ fn page_bit(key: KeyHash) -> u64 {
     1 << bucket_of(key)
 }
 
-fn blame_loss(decision: Decision, is_lost: bool) -> Decision {
-    if is_lost && !decision.allowed { Decision { reason: Reason::StateLost, ..decision } } else { decision }
+/// A denial by lost state says so, and does not ask its caller back before the loss has passed.
+fn blame_loss(decision: Decision, lost_until: Option<ShardTime>, now: ShardTime) -> Decision {
+    let Some(until) = lost_until.filter(|_| !decision.allowed) else { return decision };
+    let wait = until.since(now);
+    let retry = match decision.retry {
+        Retry::After(after) => Retry::After(after.max(wait)),
+        retry => retry,
+    };
+    Decision { retry, reset_after: decision.reset_after.max(wait), reason: Reason::StateLost, ..decision }
 }

@@ -1,0 +1,223 @@
+//! Adopting a shard that a record gives to this node, and leaving one that a record gives to somebody else.
+//!
+//! Rule (protocol, epoch rule 5): a new owner reads the record, raises the promise (durably), adopts the state, then answers. An
+//! owner that sees a higher epoch stops at once. Before it answers, a heartbeat has promised a `time_hi` that covers the shard.
+//!
+//! Rule (protocol, cold starts): T = max(stored, wall clock, the predecessor's `time_hi`), and every counter counts as exhausted
+//! from T for one window. The record stays `cold` until that floor is in the journal, synced, and the marker says so.
+
+use drl_core::{Epoch, ShardId, ShardTime};
+
+use super::agent::{NodeAgent, Turn};
+use super::bugs::{Bug, Bugs};
+use super::clock::ShardClock;
+use super::command::{Closed, Command};
+use super::local::{Freeze, Role, Stage, Written};
+use super::marker::{FloorState, Held, Origin};
+use super::pending::Pending;
+use super::promise::Promise;
+use super::record::ShardRecord;
+use super::session::Phase;
+use super::stop::StopReason;
+
+impl<B: Bugs> NodeAgent<B> {
+    /// Brings roles in line with the records.
+    pub(super) fn follow_records(&mut self, turn: &mut Turn<'_>) {
+        let me = self.myself();
+        let mut adopted = Vec::new();
+        let shards: Vec<ShardId> = self.shards.iter().collect();
+        for shard in shards {
+            let Some(versioned) = self.known.record(shard) else { continue };
+            let record = &versioned.record;
+            let (epoch, is_mine) = (record.epoch, record.owner == me);
+            let local = &self.locals[shard.index()];
+            if local.role == Role::Suspended {
+                continue;
+            }
+            if epoch < local.promise.epoch {
+                let (found, promised) = (epoch.0, local.promise.epoch.0);
+                return self.stop(StopReason::EpochWentBack { shard: shard.get(), found, promised }, turn);
+            }
+            let answers = local.epoch();
+            if is_mine && answers == Some(epoch) {
+                continue;
+            }
+            if answers.is_some() && self.bugs.has(Bug::OldEpochNotFenced) {
+                self.go_on(shard, turn);
+                continue;
+            }
+            if answers.is_some() || (!is_mine && local.told != Some(epoch)) {
+                let closed = Closed::NotOwner { epoch, owner: record.owner.clone() };
+                self.leave(shard, closed, turn);
+            }
+            if is_mine && self.locals[shard.index()].role == Role::Idle {
+                let record = self.known.record(shard).map(|versioned| versioned.record.clone());
+                adopted.extend(record.map(|record| (shard, record)));
+            }
+        }
+        self.adopt(&adopted, turn);
+    }
+
+    fn adopt(&mut self, adopted: &[(ShardId, ShardRecord)], turn: &mut Turn<'_>) {
+        if adopted.is_empty() {
+            return;
+        }
+        for (shard, record) in adopted {
+            let (origin, clock) = self.origin_of(*shard, record, turn);
+            let floor = if origin == Origin::Cold { FloorState::Pending } else { FloorState::Journaled };
+            let local = &mut self.locals[shard.index()];
+            let (epoch, generation) = (record.epoch, record.owner.generation);
+            local.marker.held = Some(Held { epoch, generation, clock, floor });
+            local.marker.wanted = None;
+            local.promise = Promise::of(record);
+            local.role = Role::Adopting { epoch, origin, clock, stage: Stage::Persisting };
+        }
+        let mut facts: Vec<_> = adopted.iter().map(|(shard, _)| self.fact(*shard)).collect();
+        facts.extend(self.seen_fact());
+        let epochs = adopted.iter().map(|(shard, record)| (*shard, record.epoch)).collect();
+        self.persist(facts, Pending::Adoptions(epochs), turn);
+    }
+
+    /// Where the counters come from, and how shard time goes on.
+    fn origin_of(&self, shard: ShardId, record: &ShardRecord, turn: &Turn<'_>) -> (Origin, ShardClock) {
+        let local = &self.locals[shard.index()];
+        let named = (record.epoch, record.owner.generation);
+        let held = local.marker.held;
+        let wanted = local.marker.wanted.filter(|wanted| (wanted.epoch, wanted.generation) == named);
+        let origin = match (wanted, held) {
+            (Some(wanted), _) => wanted.origin,
+            // Suspended, read again, and still the owner.
+            (None, Some(held)) if (held.epoch, held.generation) == named => match held.floor {
+                FloorState::Pending => Origin::Cold,
+                FloorState::Journaled => Origin::Resume,
+            },
+            _ if record.cold => Origin::Cold,
+            _ => Origin::Empty,
+        };
+        let carried_on = held.map(|held| held.clock.carried_on(local.latest, turn.now));
+        let restarted = ShardClock::starting(turn.now.wall, turn.now);
+        let clock = match (origin, carried_on) {
+            _ if self.bugs.has(Bug::TimeRestarts) => restarted,
+            (Origin::Resume, Some(clock)) => clock,
+            (Origin::Cold, _) => ShardClock::starting(self.cold_time(shard, carried_on, turn), turn.now),
+            (Origin::Resume, None) => ShardClock::starting(turn.now.wall.max(local.latest), turn.now),
+            (Origin::Empty, _) => restarted,
+        };
+        (origin, clock)
+    }
+
+    fn cold_time(&self, shard: ShardId, carried_on: Option<ShardClock>, turn: &Turn<'_>) -> ShardTime {
+        let local = &self.locals[shard.index()];
+        let stored = carried_on.map(|clock| clock.time(turn.now.boottime)).unwrap_or_default().max(local.latest);
+        // Without a known predecessor any node may have been it.
+        let highest = match &local.predecessor {
+            Some(node) => self.known.beat(node).map(|beat| beat.time_hi),
+            None => self.known.living().filter_map(|(node, _)| self.known.beat(node)).map(|beat| beat.time_hi).max(),
+        };
+        stored.max(turn.now.wall).max(highest.unwrap_or_default()).max(self.beats.time_hi)
+    }
+
+    /// The promises are on disk.
+    pub(super) fn promised(&mut self, adopted: &[(ShardId, Epoch)], turn: &mut Turn<'_>) {
+        for (shard, promised) in adopted {
+            let local = &mut self.locals[shard.index()];
+            if let Role::Adopting { epoch, stage, .. } = &mut local.role
+                && *epoch == *promised
+            {
+                *stage = Stage::Covering;
+            }
+        }
+        self.activate_covered(turn);
+    }
+
+    /// Answers for every adopted shard whose time the last heartbeat covers.
+    pub(super) fn activate_covered(&mut self, turn: &mut Turn<'_>) {
+        self.activate_those(turn);
+        if self.locals.iter().any(|local| matches!(local.role, Role::Adopting { stage: Stage::Covering, .. })) {
+            // Callers wait: the next heartbeat does not.
+            self.beats.next = self.beats.next.min(turn.now.boottime);
+        }
+    }
+
+    fn activate_those(&mut self, turn: &mut Turn<'_>) {
+        if self.phase != Phase::Serving || self.deadline <= turn.now.boottime {
+            return;
+        }
+        for shard in self.shards.iter() {
+            let local = &mut self.locals[shard.index()];
+            let Role::Adopting { epoch, origin, clock, stage: Stage::Covering } = local.role else { continue };
+            if clock.time(self.deadline) > self.beats.time_hi {
+                continue;
+            }
+            local.role = Role::Active { epoch, clock };
+            local.told = Some(epoch);
+            let origin = match origin {
+                Origin::Cold if self.bugs.has(Bug::ColdStartsEmpty) => Origin::Empty,
+                origin => origin,
+            };
+            if origin == Origin::Cold {
+                local.written = Written::Yes;
+                turn.report(super::command::Report::TakenCold { shard });
+            }
+            turn.say(Command::Activate { shard, epoch, origin, clock });
+        }
+    }
+
+    /// The journal has the floor: notes that in the marker.
+    pub(super) fn floor_journaled(&mut self, shard: ShardId, turn: &mut Turn<'_>) {
+        let Some(local) = self.locals.get_mut(shard.index()) else { return };
+        let is_active = matches!(local.role, Role::Active { .. });
+        let Some(held) = local.marker.held.as_mut().filter(|held| is_active && held.floor == FloorState::Pending)
+        else {
+            return;
+        };
+        if local.in_flight.is_some() {
+            return;
+        }
+        held.floor = FloorState::Journaled;
+        let facts = vec![self.fact(shard)];
+        let token = self.persist(facts, Pending::FloorNoted(shard), turn);
+        self.locals[shard.index()].in_flight = Some(token);
+    }
+
+    /// Takes `cold` off the records whose floor is in the journal.
+    pub(super) fn settle(&mut self, turn: &mut Turn<'_>) {
+        let mut changes = Vec::new();
+        for shard in self.shards.iter() {
+            let local = &self.locals[shard.index()];
+            let is_journaled = local.marker.held.is_some_and(|held| held.floor == FloorState::Journaled);
+            let Role::Active { epoch, .. } = local.role else { continue };
+            if local.in_flight.is_some() || !is_journaled {
+                continue;
+            }
+            if let Some(versioned) = self.known.record(shard)
+                && versioned.record.cold
+                && versioned.record.epoch == epoch
+            {
+                changes.push((shard, versioned.changed, versioned.record.settled()));
+            }
+        }
+        for batch in changes.chunks(drl_core::caps::TXN_RECORDS_MAX) {
+            self.send_records(Vec::new(), batch.to_vec(), turn);
+        }
+    }
+
+    /// Somebody knows a higher epoch: answers nothing until everything was read again.
+    pub(super) fn suspend(&mut self, shard: ShardId, turn: &mut Turn<'_>) {
+        let Some(local) = self.locals.get(shard.index()) else { return };
+        self.relist_at = turn.now.boottime;
+        if local.epoch().is_some() {
+            self.leave(shard, Closed::Unknown, turn);
+            self.locals[shard.index()].role = Role::Suspended;
+        }
+    }
+
+    /// The planted bug of an owner that does not stop.
+    fn go_on(&mut self, shard: ShardId, turn: &mut Turn<'_>) {
+        let local = &mut self.locals[shard.index()];
+        if let Role::Frozen { epoch, clock, stage: Freeze::Unwritten } = local.role {
+            local.role = Role::Active { epoch, clock };
+            turn.say(Command::Thaw { shard });
+        }
+    }
+}

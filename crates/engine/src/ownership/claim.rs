@@ -1,0 +1,216 @@
+//! Claims: the transactions by which a node becomes the owner of shards whose owner it is not waiting for any more.
+//!
+//! | claim | of | when |
+//! |---|---|---|
+//! | genesis | a shard without a record | the plan names this node |
+//! | resume | a shard of an earlier lifetime of this node | at once, if the directory holds that very ownership (`marker.rs`) |
+//! | cold | any other shard whose owner is gone | after the wait (`absence.rs`), if the plan names this node |
+//!
+//! Rules (protocol, section 2): the intent is on disk before the transaction is sent; a batch has at most 100 records, all or
+//! nothing, and compares lease, revisions and, for a cold take-over, that the owner is still gone. A refused batch says how
+//! things stand; what is still possible is claimed again. Nothing follows from the outcome itself: records decide.
+
+use std::collections::BTreeMap;
+
+use drl_core::caps::TXN_RECORDS_MAX;
+use drl_core::{Nanos, ShardId};
+
+use super::agent::{Leaving, NodeAgent, Turn};
+use super::bugs::{Bug, Bugs};
+use super::command::Command;
+use super::event::Token;
+use super::local::{Freeze, Role};
+use super::marker::{Origin, Wanted};
+use super::pending::Pending;
+use super::record::{Holder, ShardRecord};
+use super::transaction::{Guard, Outcome, Transaction, Write};
+use super::view::{Revision, Versioned, View};
+
+/// A change of one record that makes this node its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) shard: ShardId,
+    pub(super) origin: Origin,
+    /// The record as it would be, and the revision that it replaces.
+    pub(super) record: ShardRecord,
+    pub(super) changed: Revision,
+    /// Who must still be gone.
+    pub(super) gone: Vec<Holder>,
+}
+
+impl<B: Bugs> NodeAgent<B> {
+    pub(super) fn claim(&mut self, turn: &mut Turn<'_>) {
+        let shards: Vec<ShardId> = self.shards.iter().collect();
+        let claims: Vec<Claim> =
+            shards.into_iter().filter_map(|shard| self.claim_of(shard, turn.now.boottime)).collect();
+        if claims.is_empty() {
+            return;
+        }
+        for claim in &claims {
+            let predecessor = self.known.record(claim.shard).map(|versioned| versioned.record.owner.node.clone());
+            let local = &mut self.locals[claim.shard.index()];
+            let (epoch, generation) = (claim.record.epoch, claim.record.owner.generation);
+            local.marker.wanted = Some(Wanted { epoch, generation, origin: claim.origin });
+            if predecessor.as_ref() != Some(&self.me) {
+                local.predecessor = predecessor;
+            }
+        }
+        let facts = claims.iter().map(|claim| self.fact(claim.shard)).collect();
+        let shards: Vec<ShardId> = claims.iter().map(|claim| claim.shard).collect();
+        let token = self.persist(facts, Pending::Intents(claims), turn);
+        for shard in shards {
+            self.locals[shard.index()].in_flight = Some(token);
+        }
+    }
+
+    fn claim_of(&mut self, shard: ShardId, now: Nanos) -> Option<Claim> {
+        let local = &self.locals[shard.index()];
+        if local.role != Role::Idle || local.in_flight.is_some() {
+            return None;
+        }
+        let me = self.myself();
+        let Some(Versioned { record, changed }) = self.known.record(shard).cloned() else {
+            let wants = self.leaving == Leaving::No && self.is_planned(shard);
+            let (record, changed) = (ShardRecord::first(me), Revision(0));
+            return wants.then_some(Claim { shard, origin: Origin::Empty, record, changed, gone: Vec::new() });
+        };
+        if record.owner.node == me.node
+            && let Some(origin) = self.resume_origin(shard, &record)
+        {
+            let mut next = record.resumed_by(me);
+            next.cold &= origin == Origin::Cold || !self.bugs.has(Bug::ColdLostByCrash);
+            return Some(Claim { shard, origin, record: next, changed, gone: Vec::new() });
+        }
+        let gone: Vec<Holder> = record.fences().cloned().collect();
+        let wants = self.leaving == Leaving::No && self.is_over(&gone, now) && self.is_planned(shard);
+        wants.then(|| Claim { shard, origin: Origin::Cold, record: record.taken_cold_by(me), changed, gone })
+    }
+
+    fn resume_origin(&self, shard: ShardId, record: &ShardRecord) -> Option<Origin> {
+        let origin = self.locals[shard.index()].marker.resumes(record);
+        match origin {
+            None if self.bugs.has(Bug::ResumesFromAnyDirectory) => Some(Origin::Resume),
+            Some(Origin::Cold) if self.bugs.has(Bug::ColdLostByCrash) => Some(Origin::Resume),
+            _ => origin,
+        }
+    }
+
+    /// Whether all of them have been gone for long enough.
+    fn is_over(&self, gone: &[Holder], now: Nanos) -> bool {
+        let wait = if self.bugs.has(Bug::ColdWithoutWaiting) { Nanos::ZERO } else { self.authority.cold_wait() };
+        gone.iter().all(|holder| self.absences.over_at(holder, wait).is_some_and(|over| over <= now))
+    }
+
+    pub(super) fn is_planned(&mut self, shard: ShardId) -> bool {
+        let me = self.me.clone();
+        self.plan().and_then(|plan| plan.get(shard)).is_some_and(|seats| seats.owner.as_ref() == Some(&me))
+    }
+
+    /// The intents are on disk: sends the transactions.
+    pub(super) fn take_claims(&mut self, claims: Vec<Claim>, intent: Token, turn: &mut Turn<'_>) {
+        let mut batches: BTreeMap<Vec<Holder>, Vec<Claim>> = BTreeMap::new();
+        for claim in claims {
+            let local = &mut self.locals[claim.shard.index()];
+            if local.in_flight == Some(intent) {
+                local.in_flight = None;
+            }
+            let is_idle = local.role == Role::Idle;
+            let stands = self.known.record(claim.shard).map_or(Revision(0), |versioned| versioned.changed);
+            // What was seen meanwhile may have begun the waiting anew.
+            if is_idle && stands == claim.changed && self.is_over(&claim.gone, turn.now.boottime) {
+                batches.entry(claim.gone.clone()).or_default().push(claim);
+            }
+        }
+        for (gone, claims) in batches {
+            let guards: Vec<Guard> = gone.iter().flat_map(|holder| self.absences.guards(holder, &self.known)).collect();
+            let has_evidence = !guards.is_empty() || gone.is_empty();
+            let guards = if self.bugs.has(Bug::ColdNotCompared) { Vec::new() } else { guards };
+            if has_evidence {
+                for batch in claims.chunks(TXN_RECORDS_MAX) {
+                    let changes =
+                        batch.iter().map(|claim| (claim.shard, claim.changed, claim.record.clone())).collect();
+                    self.send_records(guards.clone(), changes, turn);
+                }
+            }
+        }
+    }
+
+    /// Sends one transaction that changes records under this node's lease.
+    pub(super) fn send_records(
+        &mut self,
+        guards: Vec<Guard>,
+        changes: Vec<(ShardId, Revision, ShardRecord)>,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(lease) = self.lease else { return };
+        let mut all = vec![Guard::Lease { node: self.me.clone(), lease }];
+        all.extend(guards);
+        all.extend(changes.iter().map(|(shard, changed, _)| Guard::Record { shard: *shard, changed: *changed }));
+        let shards: Vec<ShardId> = changes.iter().map(|(shard, ..)| *shard).collect();
+        let writes = changes.into_iter().map(|(shard, _, record)| Write::Record { shard, record }).collect();
+        let transaction = Transaction::new(all, writes);
+        let token = self.wait_for(Pending::Records { transaction: transaction.clone(), shards: shards.clone() });
+        for shard in shards {
+            self.locals[shard.index()].in_flight = Some(token);
+        }
+        turn.say(Command::Transact { token, transaction });
+    }
+
+    /// A transaction on records ended: learns how they stand now.
+    pub(super) fn records_ended(
+        &mut self,
+        transaction: &Transaction,
+        shards: &[ShardId],
+        outcome: Outcome,
+        turn: &mut Turn<'_>,
+    ) {
+        for shard in shards {
+            self.locals[shard.index()].in_flight = None;
+        }
+        match outcome {
+            Outcome::Committed(view) => {
+                let written = written_by(transaction, &view);
+                self.learn(view, turn);
+                self.learn(written, turn);
+            }
+            Outcome::Refused(view) => {
+                let session_stands = view.nodes.iter().any(|(node, entry)| {
+                    *node == self.me && entry.is_some_and(|entry| Some(entry.lease) == self.lease)
+                });
+                if !session_stands {
+                    self.beats.next = self.beats.next.min(turn.now.boottime);
+                }
+                self.learn(view, turn);
+                self.thaw_refused(shards, turn);
+            }
+            Outcome::LeaseGone | Outcome::Unknown => {}
+        }
+    }
+
+    /// A refused swap will not happen any more, so what still belongs to this node goes on.
+    fn thaw_refused(&mut self, shards: &[ShardId], turn: &mut Turn<'_>) {
+        let me = self.myself();
+        for shard in shards {
+            let named = self.known.record(*shard).filter(|versioned| versioned.record.owner == me);
+            let named = named.map(|versioned| versioned.record.epoch);
+            let local = &mut self.locals[shard.index()];
+            if let Role::Frozen { epoch, clock, stage: Freeze::Unwritten } = local.role
+                && named == Some(epoch)
+            {
+                local.role = Role::Active { epoch, clock };
+                turn.say(Command::Thaw { shard: *shard });
+            }
+        }
+    }
+}
+
+/// The records that a committed transaction wrote, as a view.
+fn written_by(transaction: &Transaction, view: &View) -> View {
+    let records = transaction.writes.iter().filter_map(|write| match write {
+        Write::Record { shard, record } => {
+            Some((*shard, Some(Versioned { record: record.clone(), changed: view.revision })))
+        }
+        _ => None,
+    });
+    View { records: records.collect(), ..View::at(view.cluster, view.revision) }
+}

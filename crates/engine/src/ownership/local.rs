@@ -1,0 +1,111 @@
+//! What a node knows of its own part in one shard: what its directory says, and which role it plays right now.
+//!
+//! ```text
+//!           claim committed                  promise on disk            heartbeat covers its time
+//!   Idle ------------------> (named by record) -> Adopting(Persisting) -> Adopting(Covering) -> Active
+//!    ^  ^                                                                                        |  ^
+//!    |  +---------------------------- record names somebody else --------------------------------+  | refused: thaw
+//!    +------------------------------------------ swap committed ------------ Frozen <---------------+
+//! ```
+//!
+//! Passing the deadline leads from everywhere to Idle.
+
+use drl_core::{Epoch, NodeId, ShardTime};
+
+use super::clock::ShardClock;
+use super::event::{FoundShard, Token};
+use super::marker::{Origin, RoleMarker};
+use super::promise::Promise;
+
+/// Whether anything was ever admitted in a shard, as far as its owner's journal goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Written {
+    #[default]
+    Never,
+    Yes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Idle,
+    /// Somebody knows of a higher epoch: nothing is answered until everything was read again.
+    Suspended,
+    Adopting {
+        epoch: Epoch,
+        origin: Origin,
+        clock: ShardClock,
+        stage: Stage,
+    },
+    Active {
+        epoch: Epoch,
+        clock: ShardClock,
+    },
+    Frozen {
+        epoch: Epoch,
+        clock: ShardClock,
+        stage: Freeze,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The promise is on its way to the disk.
+    Persisting,
+    /// Waits for a heartbeat whose `time_hi` covers the shard's time.
+    Covering,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Freeze {
+    /// The driver was asked to stop deciding.
+    Asked,
+    /// Nothing is decided any more, and nothing was ever written.
+    Unwritten,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Local {
+    pub(crate) marker: RoleMarker,
+    pub(crate) promise: Promise,
+    pub(crate) written: Written,
+    /// The latest time in the journal when the process started.
+    pub(crate) latest: ShardTime,
+    pub(crate) role: Role,
+    /// The transaction or intent that is on its way for this shard; one at a time.
+    pub(crate) in_flight: Option<Token>,
+    /// Who owned the shard before this node last wanted it.
+    pub(crate) predecessor: Option<NodeId>,
+    /// The epoch whose owner the driver was told last, to send callers there.
+    pub(crate) told: Option<Epoch>,
+}
+
+impl Local {
+    pub(crate) const fn new(found: &FoundShard) -> Self {
+        Self {
+            marker: found.marker,
+            promise: found.promise,
+            written: found.written,
+            latest: found.latest,
+            role: Role::Idle,
+            in_flight: None,
+            predecessor: None,
+            told: None,
+        }
+    }
+
+    /// The epoch that this node answers under, or is about to.
+    pub(crate) const fn epoch(&self) -> Option<Epoch> {
+        match self.role {
+            Role::Idle | Role::Suspended => None,
+            Role::Adopting { epoch, .. } | Role::Active { epoch, .. } | Role::Frozen { epoch, .. } => Some(epoch),
+        }
+    }
+
+    /// The clock of the shard, as long as this node has a part in it.
+    pub(crate) const fn clock(&self) -> Option<ShardClock> {
+        match self.role {
+            Role::Idle | Role::Suspended => None,
+            Role::Adopting { clock, .. } | Role::Active { clock, .. } | Role::Frozen { clock, .. } => Some(clock),
+        }
+    }
+}

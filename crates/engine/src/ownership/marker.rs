@@ -1,0 +1,112 @@
+//! What a directory says of one shard: which ownership its journal holds, and which one it was about to take.
+//!
+//! Rule (protocol, resume): only a whole journal with the role marker of the record's epoch is resumed from. Two ownerships fit:
+//! the one that was held, and the one that was wanted: it is written down before the transaction that takes it, so that a crash
+//! between the transaction and the first answer loses nothing. A directory that knows neither (empty, or copied under an earlier
+//! epoch) is not resumed from. `cold` without a floor in the journal is exhausted again.
+
+use drl_core::{Epoch, Generation};
+
+use super::clock::ShardClock;
+use super::record::ShardRecord;
+
+/// The marker of one shard. The default: this directory never held it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RoleMarker {
+    pub held: Option<Held>,
+    pub wanted: Option<Wanted>,
+}
+
+/// An ownership that was adopted: everything that was answered under it is in this directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    pub epoch: Epoch,
+    pub generation: Generation,
+    pub clock: ShardClock,
+    pub floor: FloorState,
+}
+
+/// Whether the journal says itself what it lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FloorState {
+    /// The journal holds the shard as it is: its counters, and its floor if it has one.
+    Journaled,
+    /// The shard starts exhausted, and that is not in the journal yet.
+    Pending,
+}
+
+/// An ownership that a transaction may have taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    pub epoch: Epoch,
+    pub generation: Generation,
+    pub origin: Origin,
+}
+
+/// Where an owner's counters come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The shard was never written to.
+    Empty,
+    /// This directory's own journal.
+    Resume,
+    /// Lost; they count as exhausted.
+    Cold,
+}
+
+impl RoleMarker {
+    /// How the ownership of `record`, which names an earlier lifetime of this node, may go on from this directory. `None`: it may
+    /// not, and the rules for a cold take-over apply to this node too.
+    #[must_use]
+    pub fn resumes(&self, record: &ShardRecord) -> Option<Origin> {
+        let named = (record.epoch, record.owner.generation);
+        if let Some(held) = self.held.filter(|held| (held.epoch, held.generation) == named) {
+            let is_lost = record.cold && held.floor == FloorState::Pending;
+            return Some(if is_lost { Origin::Cold } else { Origin::Resume });
+        }
+        let wanted = self.wanted.filter(|wanted| (wanted.epoch, wanted.generation) == named)?;
+        Some(wanted.origin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drl_core::NodeId;
+
+    use super::super::record::Holder;
+    use super::*;
+
+    fn record(epoch: u64, generation: u64) -> ShardRecord {
+        let owner = Holder { node: NodeId::new("n1").unwrap(), generation: Generation(generation) };
+        ShardRecord { epoch: Epoch(epoch), ..ShardRecord::first(owner) }
+    }
+
+    fn held(epoch: u64, generation: u64, floor: FloorState) -> RoleMarker {
+        let (epoch, generation) = (Epoch(epoch), Generation(generation));
+        RoleMarker { held: Some(Held { epoch, generation, clock: ShardClock::default(), floor }), wanted: None }
+    }
+
+    #[test]
+    fn a_directory_that_held_the_very_ownership_resumes() {
+        let marker = held(4, 9, FloorState::Journaled);
+        assert_eq!(marker.resumes(&record(4, 9)), Some(Origin::Resume));
+        assert_eq!(marker.resumes(&record(5, 9)), None, "copied under an earlier epoch");
+        assert_eq!(marker.resumes(&record(4, 8)), None, "another lifetime");
+        assert_eq!(RoleMarker::default().resumes(&record(4, 9)), None, "empty");
+    }
+
+    #[test]
+    fn a_crash_between_transaction_and_activation_loses_nothing() {
+        let wanted = Some(Wanted { epoch: Epoch(5), generation: Generation(10), origin: Origin::Resume });
+        let marker = RoleMarker { wanted, ..held(4, 9, FloorState::Journaled) };
+        assert_eq!(marker.resumes(&record(5, 10)), Some(Origin::Resume));
+        assert_eq!(marker.resumes(&record(4, 9)), Some(Origin::Resume), "the transaction did not happen");
+    }
+
+    #[test]
+    fn cold_without_a_journaled_floor_is_exhausted_again() {
+        let cold = ShardRecord { cold: true, ..record(4, 9) };
+        assert_eq!(held(4, 9, FloorState::Pending).resumes(&cold), Some(Origin::Cold));
+        assert_eq!(held(4, 9, FloorState::Journaled).resumes(&cold), Some(Origin::Resume));
+    }
+}

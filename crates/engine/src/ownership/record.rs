@@ -1,0 +1,109 @@
+//! The ownership record of a shard, and every way in which it may change.
+//!
+//! Rule (protocol, the record and who may change it): the epoch rises by one at every change of owner or follower; a holder is a
+//! node *and* a generation, so a record names a process lifetime and not a host. The transitions of shards without a follower:
+//!
+//! | transition | actor | here |
+//! |---|---|---|
+//! | genesis | whoever finds no record | [`ShardRecord::first`] |
+//! | planned swap of a shard that was never written | owner | [`ShardRecord::handed_to`] |
+//! | resume | the owner's node, restarted | [`ShardRecord::resumed_by`] |
+//! | cold take-over | the node that the ring names | [`ShardRecord::taken_cold_by`] |
+//! | the floor is in the journal | owner | [`ShardRecord::settled`] |
+//!
+//! A shard that was written and whose owner lives does not move: without a follower its counters would be lost.
+
+use drl_core::{Epoch, Generation, NodeId};
+
+/// A node in one of its process lifetimes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Holder {
+    pub node: NodeId,
+    pub generation: Generation,
+}
+
+/// Who owns a shard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardRecord {
+    pub epoch: Epoch,
+    pub owner: Holder,
+    pub follower: Option<Holder>,
+    /// Whether the follower may take over.
+    pub in_sync: bool,
+    /// The counters were lost and count as exhausted; set until that is in the new owner's journal.
+    pub cold: bool,
+}
+
+impl ShardRecord {
+    /// A shard that nobody has claimed before.
+    #[must_use]
+    pub const fn first(owner: Holder) -> Self {
+        Self { epoch: Epoch(1), owner, follower: None, in_sync: false, cold: false }
+    }
+
+    /// The next epoch, for a lifetime of the same node that has everything which the last one journaled. Whether the counters
+    /// count as exhausted does not change.
+    #[must_use]
+    pub const fn resumed_by(&self, owner: Holder) -> Self {
+        Self { epoch: self.epoch.next(), owner, follower: None, in_sync: false, cold: self.cold }
+    }
+
+    /// The next epoch, for somebody who has nothing of the counters.
+    #[must_use]
+    pub const fn taken_cold_by(&self, owner: Holder) -> Self {
+        Self { epoch: self.epoch.next(), owner, follower: None, in_sync: false, cold: true }
+    }
+
+    /// The next epoch, for another node, of a shard without counters.
+    #[must_use]
+    pub const fn handed_to(&self, owner: Holder) -> Self {
+        Self { epoch: self.epoch.next(), owner, follower: None, in_sync: false, cold: false }
+    }
+
+    /// The same ownership, with the loss of the counters in the owner's journal.
+    #[must_use]
+    pub fn settled(&self) -> Self {
+        Self { cold: false, ..self.clone() }
+    }
+
+    /// Everybody who may have to be waited for before a cold take-over: the owner, and a follower that could take over.
+    pub fn fences(&self) -> impl Iterator<Item = &Holder> {
+        let follower = self.follower.as_ref().filter(|_| self.in_sync);
+        std::iter::once(&self.owner).chain(follower)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(node: &str, generation: u64) -> Holder {
+        Holder { node: NodeId::new(node).unwrap(), generation: Generation(generation) }
+    }
+
+    #[test]
+    fn every_change_of_owner_raises_the_epoch_by_one() {
+        let first = ShardRecord::first(holder("n1", 1));
+        assert_eq!(first.epoch, Epoch(1));
+        for next in
+            [first.resumed_by(holder("n1", 2)), first.taken_cold_by(holder("n2", 3)), first.handed_to(holder("n2", 3))]
+        {
+            assert_eq!((next.epoch, &next.follower, next.in_sync), (Epoch(2), &None, false));
+        }
+        assert_eq!(first.settled().epoch, Epoch(1), "the same ownership");
+    }
+
+    #[test]
+    fn cold_is_kept_by_a_resume_and_ends_when_it_is_settled() {
+        let cold = ShardRecord::first(holder("n1", 1)).taken_cold_by(holder("n2", 1));
+        assert!(cold.cold && cold.resumed_by(holder("n2", 2)).cold);
+        assert!(!cold.settled().cold);
+    }
+
+    #[test]
+    fn only_a_follower_in_sync_is_waited_for() {
+        let learner = ShardRecord { follower: Some(holder("n2", 1)), ..ShardRecord::first(holder("n1", 1)) };
+        assert_eq!(learner.fences().count(), 1);
+        assert_eq!(ShardRecord { in_sync: true, ..learner }.fences().count(), 2);
+    }
+}

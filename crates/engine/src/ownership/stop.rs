@@ -1,0 +1,28 @@
+//! Why a node gives up every role and ends.
+
+use super::view::{ClusterId, Revision};
+
+/// A reason to stop that only an operator can remove.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StopReason {
+    #[error(
+        "node id in use: another process holds a session under this node's name; give each node its own --node-id, or wait until the other one has ended"
+    )]
+    NodeIdInUse,
+    #[error(
+        "etcd went back in time: revision {} after {} was seen; a backup was restored. Run `drl cluster recover` to go on above every node's promise",
+        found.0, seen.0
+    )]
+    RevisionWentBack { found: Revision, seen: Revision },
+    #[error(
+        "this is another etcd cluster ({:x} instead of {:x}); check --etcd, or run `drl cluster recover` if it replaces the old one",
+        found.0, seen.0
+    )]
+    OtherCluster { found: ClusterId, seen: ClusterId },
+    #[error(
+        "the record of shard {shard} is at epoch {found}, below the {promised} that this node promised: etcd lost writes. Run `drl cluster recover`"
+    )]
+    EpochWentBack { shard: u16, found: u64, promised: u64 },
+    #[error("the journal cannot be written any more")]
+    StoreFailed,
+}

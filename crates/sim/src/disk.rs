@@ -1,0 +1,156 @@
+//! The model of one data directory: frames, pages, markers, and what a crash leaves of them. It keeps the claims of the product's
+//! store: what was synced survives a power cut, what was written survives the process, and what may be missing is said.
+
+use std::collections::BTreeMap;
+
+use drl_core::{CommitNo, ShardCount, ShardId};
+use drl_engine::Recoverer;
+use drl_engine::ownership::{ClusterId, Fact, Found, FoundShard, LeaseId, Promise, Revision, RoleMarker, Wholeness};
+
+use crate::plant::Plant;
+use crate::swarm::JournalSync;
+
+/// A data directory; a clone is a copy of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Disk {
+    frames: Vec<Frame>,
+    /// The last commit behind the last checkpoint.
+    base: CommitNo,
+    pages: BTreeMap<(ShardId, u8), Vec<u8>>,
+    shards: Vec<(RoleMarker, Promise)>,
+    lease: Option<LeaseId>,
+    seen: Option<(ClusterId, Revision)>,
+    /// The boot of the machine at the last write, and whether something was not synced then.
+    boot: u64,
+    lax: bool,
+    doubtful: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Frame {
+    bytes: Vec<u8>,
+    synced: bool,
+}
+
+/// A promise that went down.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PromiseBroken {
+    pub shard: ShardId,
+}
+
+impl Disk {
+    #[must_use]
+    pub(crate) fn empty(shards: u16) -> Self {
+        Self {
+            frames: Vec::new(),
+            base: CommitNo(0),
+            pages: BTreeMap::new(),
+            shards: vec![(RoleMarker::default(), Promise::default()); usize::from(shards)],
+            lease: None,
+            seen: None,
+            boot: 0,
+            lax: false,
+            doubtful: false,
+        }
+    }
+
+    /// The last commit in the journal.
+    #[must_use]
+    pub(crate) fn last(&self) -> CommitNo {
+        CommitNo(self.base.0 + self.frames.len() as u64)
+    }
+
+    pub(crate) fn append(&mut self, bytes: Vec<u8>, sync: JournalSync, boot: u64) {
+        self.boot = boot;
+        self.frames.push(Frame { bytes, synced: false });
+        match sync {
+            JournalSync::Commit => self.sync(),
+            JournalSync::Interval => self.lax = true,
+        }
+    }
+
+    pub(crate) fn sync(&mut self) {
+        self.frames.iter_mut().rev().take_while(|frame| !frame.synced).for_each(|frame| frame.synced = true);
+    }
+
+    /// Replaces pages and cuts the journal behind them.
+    pub(crate) fn checkpoint(&mut self, pages: Vec<(ShardId, u8, Vec<u8>)>) {
+        for (shard, bucket, payload) in pages {
+            if payload.is_empty() {
+                self.pages.remove(&(shard, bucket));
+            } else {
+                self.pages.insert((shard, bucket), payload);
+            }
+        }
+        self.base = self.last();
+        self.frames.clear();
+    }
+
+    /// Writes facts with an fsync.
+    ///
+    /// # Errors
+    /// [`PromiseBroken`] when a promise would go down.
+    pub(crate) fn persist(&mut self, facts: &[Fact], boot: u64) -> Result<(), PromiseBroken> {
+        self.boot = boot;
+        self.sync();
+        for fact in facts {
+            match fact {
+                Fact::Shard { shard, marker, promise } => {
+                    let slot = &mut self.shards[shard.index()];
+                    if promise.epoch < slot.1.epoch {
+                        return Err(PromiseBroken { shard: *shard });
+                    }
+                    *slot = (*marker, *promise);
+                }
+                Fact::Lease(lease) => self.lease = *lease,
+                Fact::Seen { cluster, revision } => self.seen = Some((*cluster, *revision)),
+                Fact::CountersDiscarded => {
+                    self.base = self.last();
+                    self.frames.clear();
+                    self.pages.clear();
+                    self.doubtful = false;
+                    self.lax = false;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The machine loses power. Whether a frame was lost.
+    pub(crate) fn lose_power(&mut self) -> bool {
+        let before = self.frames.len();
+        self.frames.retain(|frame| frame.synced);
+        self.frames.len() < before
+    }
+
+    /// The shards that this directory holds under exactly this epoch.
+    #[must_use]
+    pub(crate) fn marker(&self, shard: ShardId) -> &RoleMarker {
+        &self.shards[shard.index()].0
+    }
+
+    /// Reads everything back: a recoverer, and what the engine is told.
+    pub(crate) fn recover(&mut self, boot: u64, plant: Plant, ignores_doubt: bool) -> (Recoverer<Plant>, Found) {
+        let count = ShardCount::new(self.shards.len() as u64).unwrap_or(ShardCount::DEFAULT);
+        let mut recoverer = Recoverer::with_bugs(count, plant);
+        for ((shard, bucket), payload) in &self.pages {
+            // What the model wrote is well formed; a fault of the format is a fault of the engine's own tests.
+            let _ = recoverer.page(*shard, *bucket, payload);
+        }
+        for frame in &self.frames {
+            let _ = recoverer.frame(&frame.bytes);
+        }
+        self.doubtful |= self.lax && self.boot != boot && !ignores_doubt;
+        self.lax &= self.boot == boot;
+        let shards = self.shards.iter().zip(recoverer.found()).map(|((marker, promise), (written, latest))| {
+            FoundShard { marker: *marker, promise: *promise, written, latest }
+        });
+        let found = Found {
+            wholeness: if self.doubtful { Wholeness::Doubtful } else { Wholeness::Whole },
+            shards: shards.collect(),
+            lease: self.lease,
+            seen: self.seen,
+        };
+        (recoverer, found)
+    }
+}

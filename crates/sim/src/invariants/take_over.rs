@@ -1,0 +1,35 @@
+//! I6: resume only from a directory that has everything; otherwise cold, and cold only when the owner cannot answer any more; a swap
+//! only of a shard for which nothing was answered. Source: protocol, the record and who may change it.
+
+use drl_core::{Epoch, ShardId};
+use drl_engine::ownership::ShardRecord;
+
+use super::records::Change;
+use super::{Truth, Violation};
+
+/// `damaged`: the epoch of which the new owner's directory has lost answers.
+pub(crate) fn check(
+    truth: &Truth,
+    shard: ShardId,
+    change: Change,
+    old: Option<&ShardRecord>,
+    damaged: Option<Epoch>,
+    now: u64,
+) -> Result<(), Violation> {
+    let Some(old) = old else { return Ok(()) };
+    let wrong = match change {
+        // What starts exhausted has nothing to lose.
+        Change::Resume if damaged == Some(old.epoch) && !old.cold => Some("resumed from a directory that lost answers"),
+        Change::Swap if truth.admissions[shard.index()] > 0 => Some("handed over although it was written to"),
+        Change::Cold => {
+            let owner = (old.owner.node.clone(), old.owner.generation);
+            let limit = truth.limits.get(&owner).copied().unwrap_or(0);
+            (now < limit).then_some("taken over although its owner may still answer")
+        }
+        Change::Genesis | Change::Settled | Change::Resume | Change::ColdAgain | Change::Swap => None,
+    };
+    match wrong {
+        None => Ok(()),
+        Some(wrong) => Err(Violation::new("I6", now, format!("shard {shard} at {old:?} is {wrong}"))),
+    }
+}

@@ -1,0 +1,90 @@
+//! The planted bugs: each is one rule of the protocol that is not kept, and each must be caught by the checker. A checker that
+//! never caught anything is not evidence.
+
+use drl_engine::ownership::{Bug, Bugs};
+
+/// A planted bug, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Plant(Option<&'static Entry>);
+
+/// One row of the list.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub name: &'static str,
+    pub what: &'static str,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Engine(Bug),
+    /// The world around the engine does it.
+    World(WorldBug),
+}
+
+/// Bugs of the program that drives the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorldBug {
+    /// An admission is answered before its frame is in the journal.
+    ReplyBeforeCommit,
+    /// A journal that lost its tail counts as whole.
+    TornWriteUnnoticed,
+}
+
+const fn engine(name: &'static str, bug: Bug, what: &'static str) -> Entry {
+    Entry { name, what, kind: Kind::Engine(bug) }
+}
+
+const fn world(name: &'static str, bug: WorldBug, what: &'static str) -> Entry {
+    Entry { name, what, kind: Kind::World(bug) }
+}
+
+/// All planted bugs.
+pub const PLANTS: &[Entry] = &[
+    engine("no-fencing", Bug::OldEpochNotFenced, "an owner goes on under its old epoch when the record names another"),
+    engine("cold-empty", Bug::ColdStartsEmpty, "a cold start has empty counters instead of exhausted ones"),
+    engine("cold-without-waiting", Bug::ColdWithoutWaiting, "a cold take-over does not wait for the owner's deadline"),
+    engine("cold-not-compared", Bug::ColdNotCompared, "a cold take-over does not compare again that the owner is gone"),
+    engine("past-deadline", Bug::AnswersPastDeadline, "an owner answers past its deadline"),
+    engine("leaves-unchecked", Bug::LeavesUnchecked, "a reply leaves without a second look at deadline and epoch"),
+    engine(
+        "old-roles",
+        Bug::RejoinsWithOldRoles,
+        "a rejoined node keeps its roles instead of reading the records first",
+    ),
+    engine("any-directory", Bug::ResumesFromAnyDirectory, "a node resumes from an empty or copied directory"),
+    engine("cold-lost", Bug::ColdLostByCrash, "`cold` is lost by a crash before activation"),
+    engine("time-restarts", Bug::TimeRestarts, "shard time begins at the wall clock in every epoch"),
+    engine("seq-without-epoch", Bug::SeqWithoutEpoch, "sections apply by seq, compared without the epoch"),
+    engine("admits-while-frozen", Bug::AdmitsWhileFrozen, "a shard admits while it is handed over"),
+    engine("evicts-running", Bug::EvictsRunningCounters, "a counter is evicted while its window runs"),
+    world("reply-before-commit", WorldBug::ReplyBeforeCommit, "an admission is answered before its frame is journaled"),
+    world("torn-write", WorldBug::TornWriteUnnoticed, "a journal that lost its tail counts as whole"),
+];
+
+impl Plant {
+    pub const NONE: Self = Self(None);
+
+    /// The plant of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        PLANTS.iter().find(|entry| entry.name == name).map(|entry| Self(Some(entry)))
+    }
+
+    /// `None` when nothing is planted.
+    #[must_use]
+    pub fn name(&self) -> Option<&'static str> {
+        self.0.map(|entry| entry.name)
+    }
+
+    #[must_use]
+    pub fn is_world(&self, bug: WorldBug) -> bool {
+        self.0.is_some_and(|entry| entry.kind == Kind::World(bug))
+    }
+}
+
+impl Bugs for Plant {
+    fn has(&self, bug: Bug) -> bool {
+        self.0.is_some_and(|entry| entry.kind == Kind::Engine(bug))
+    }
+}

@@ -1,0 +1,121 @@
+//! Clients ask any node; the node decides if the shard is its own, or passes the check on to the owner that it knows, once.
+
+use drl_core::{Cost, Epoch};
+use drl_engine::ownership::Event;
+use drl_engine::{Charge, Refusal};
+
+use super::{Ask, Happening, To, World};
+use crate::invariants::Violation;
+use crate::marks::Mark;
+use crate::plant::WorldBug;
+use crate::swarm::MILLIS;
+use crate::trace::Decided;
+
+impl World {
+    pub(crate) fn asks(&mut self, client: usize) {
+        let next = self.now + self.random.between(1, 2 * self.swarm.check_every);
+        self.queue.plan(next, Happening::Asks(client));
+        let cost = if self.random.happens(200) { self.random.between(1, 3) } else { 1 };
+        let node = self.random.index(self.machines.len());
+        let ask = Ask { client, cost, asked_under: Epoch(0), hops: 0 };
+        self.send_ask(node, ask);
+    }
+
+    fn send_ask(&mut self, node: usize, ask: Ask) {
+        let Some(run) = self.machines[node].process.as_ref().map(|process| process.run) else { return };
+        if self.random.happens(self.swarm.loss) {
+            return;
+        }
+        let delay = self.random.between(MILLIS / 10, 2 * MILLIS);
+        self.queue.plan(self.now + delay, Happening::Arrives { to: To { node, run }, ask });
+    }
+
+    pub(crate) fn arrives(&mut self, to: To, ask: Ask) -> Result<(), Violation> {
+        let now = self.boottime(to.node);
+        let client = &self.truth.clients[ask.client];
+        let (shard, key, policy) = (client.shard, client.key, client.policy.clone());
+        let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
+        let stamp = match process.ledger.stamp(shard, ask.asked_under, now) {
+            Ok(stamp) => stamp,
+            Err(refusal) => return self.refused(to, ask, refusal),
+        };
+        let cost = Cost::new(ask.cost).unwrap_or(Cost::ONE);
+        let (decision, outcome) = process.ledger.charge(Charge { shard, key, policy: &policy, cost }, stamp.at);
+        let commit = process.ledger.open();
+        let first_written = process.ledger.take_first_written();
+        let decided = Decided {
+            real: self.now,
+            node: to.node,
+            generation: process.agent.generation(),
+            shard,
+            epoch: stamp.epoch,
+            at: stamp.at,
+            client: ask.client,
+            cost: ask.cost,
+            allowed: decision.allowed,
+            index: 0,
+        };
+        self.digest.note("decided", &[self.now, to.node as u64, ask.client as u64, u64::from(decision.allowed)]);
+        self.see(if decision.allowed { Mark::Admitted } else { Mark::Denied });
+        let decided = self.truth.decided(decided)?;
+        let waits = decision.allowed && !self.plant.is_world(WorldBug::ReplyBeforeCommit);
+        if waits {
+            if let Some(process) = self.machines[to.node].process(to.run) {
+                process.waiting.push_back((commit, decided));
+            }
+        } else {
+            self.leave(to, decided)?;
+        }
+        if outcome != drl_engine::Outcome::Unchanged {
+            self.commit(to);
+        }
+        self.pause_between(to);
+        for shard in first_written {
+            self.step(to, Event::Written { shard })?;
+        }
+        Ok(())
+    }
+
+    /// Some pauses are aimed between a decision and its answer.
+    fn pause_between(&mut self, to: To) {
+        if self.swarm.pause_every == 0 || self.healed || !self.random.happens(1) {
+            return;
+        }
+        let until = (self.now + self.random.below(self.swarm.pause_max)).min(self.swarm.chaos);
+        if let Some(process) = self.machines[to.node].process(to.run) {
+            process.paused_until = process.paused_until.max(until);
+            self.see(Mark::Paused);
+        }
+    }
+
+    fn refused(&mut self, to: To, ask: Ask, refusal: Refusal) -> Result<(), Violation> {
+        match refusal {
+            Refusal::NotOwner { epoch, owner, .. } if ask.hops == 0 => {
+                let target = self.machines.iter().position(|machine| machine.id == owner.node);
+                if let Some(target) = target.filter(|target| *target != to.node) {
+                    self.see(Mark::Forwarded);
+                    self.send_ask(target, Ask { asked_under: epoch, hops: 1, ..ask });
+                }
+                Ok(())
+            }
+            Refusal::Behind { shard } => {
+                self.see(Mark::Suspended);
+                self.step(to, Event::HigherEpoch { shard })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An answer leaves, if it still may.
+    pub(crate) fn leave(&mut self, to: To, decided: Decided) -> Result<(), Violation> {
+        let now = self.boottime(to.node);
+        let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
+        if process.ledger.may_leave(decided.shard, decided.epoch, now).is_err() {
+            self.see(Mark::ReplyWithheld);
+            return Ok(());
+        }
+        self.digest.note("answered", &[self.now, to.node as u64, decided.client as u64]);
+        let id = self.machines[to.node].id.clone();
+        self.truth.answered(&decided, &id, self.now)
+    }
+}

@@ -1,0 +1,200 @@
+//! The driver of a process: carries out what the engine commands, and keeps its journal.
+
+use std::collections::VecDeque;
+
+use drl_core::{Epoch, Nanos, ShardCount, ShardId};
+use drl_engine::Ledger;
+use drl_engine::ownership::{Command, Event, Fact, Origin, Report, Token, Written};
+
+use super::starting::Power;
+use super::{Given, Happening, Request, To, World};
+use crate::invariants::Violation;
+use crate::marks::Mark;
+use crate::swarm::{MILLIS, SECOND};
+
+impl World {
+    /// Gives an event to a process and carries out what follows, until nothing more does.
+    #[expect(clippy::unnecessary_wraps, reason = "a happening may end in a violation, whoever carries it out")]
+    pub(crate) fn step(&mut self, to: To, event: Event) -> Result<(), Violation> {
+        let mut events = VecDeque::from([event]);
+        let mut commands = Vec::new();
+        while let Some(event) = events.pop_front() {
+            let machine = &mut self.machines[to.node];
+            let moment = machine.clock.read(self.now);
+            let Some(process) = machine.process(to.run) else { return Ok(()) };
+            self.digest.tell("event", to.node, self.now, || format!("{event:?}"));
+            process.agent.step(moment, event, &mut commands);
+            for command in commands.drain(..) {
+                self.digest.tell("command", to.node, self.now, || format!("{command:?}"));
+                self.carry_out_command(to, command, &mut events);
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_out_command(&mut self, to: To, command: Command, events: &mut VecDeque<Event>) {
+        match command {
+            Command::Grant { token } => self.request(to, token, Request::Grant, Given::Lease),
+            Command::Revoke { token, lease } => self.request(to, token, Request::Revoke(lease), Given::Lease),
+            Command::Transact { token, transaction } => {
+                self.request(to, token, Request::Transact(transaction), Given::Transaction);
+            }
+            Command::Persist { token, facts } => self.persist(to, token, facts),
+            Command::WakeAt(at) => {
+                let real = self.machines[to.node].clock.real_at(at).max(self.now);
+                self.queue.plan(real, Happening::Wake { to, at });
+            }
+            Command::Drained { .. } => self.drained(to.node),
+            Command::Stop(reason) => self.stop_process(to.node, &reason),
+            Command::Report(report) => self.reported(report),
+            Command::Activate { shard, epoch, origin, clock } => {
+                let Some(process) = self.machines[to.node].process(to.run) else { return };
+                process.ledger.activate(shard, epoch, origin, clock);
+                if origin == Origin::Cold {
+                    process.floors.push((process.ledger.open(), shard));
+                    let floor = process.ledger.time_of(shard, Nanos::ZERO);
+                    self.truth.floor(shard, epoch, floor);
+                }
+                self.commit(to);
+            }
+            Command::Close { .. } | Command::Freeze { .. } | Command::Thaw { .. } | Command::SetDeadline(_) => {
+                let Some(process) = self.machines[to.node].process(to.run) else { return };
+                tell_ledger(&mut process.ledger, command, events);
+            }
+        }
+    }
+
+    fn reported(&mut self, report: Report) {
+        let mark = match report {
+            Report::AuthorityLost => Mark::Rejoined,
+            Report::SessionRecreated => Mark::SessionRecreated,
+            Report::JournalDoubtful => Mark::DirectoryDoubtful,
+            Report::TakenCold { .. } => Mark::TakenCold,
+            Report::OutcomeUnknown => Mark::OutcomeUnknown,
+            Report::TimeAhead { .. } => return,
+        };
+        self.see(mark);
+    }
+
+    pub(crate) fn wake(&mut self, to: To, at: Nanos) -> Result<(), Violation> {
+        if self.boottime(to.node) < at { Ok(()) } else { self.step(to, Event::Wake) }
+    }
+
+    fn persist(&mut self, to: To, token: Token, facts: Vec<Fact>) {
+        let latency = self.random.between(MILLIS / 5, 8 * MILLIS);
+        let Some(process) = self.machines[to.node].process(to.run) else { return };
+        process.persisting.push_back((token, facts));
+        process.persisted_by = process.persisted_by.max(self.now + latency);
+        self.queue.plan(process.persisted_by, Happening::Persisted(to));
+    }
+
+    pub(crate) fn persisted(&mut self, to: To) -> Result<(), Violation> {
+        let machine = &mut self.machines[to.node];
+        if std::mem::take(&mut machine.disk_fails) {
+            return self.store_fails(to);
+        }
+        let boot = machine.clock.boot();
+        let Some((token, facts)) = machine.process(to.run).and_then(|process| process.persisting.pop_front()) else {
+            return Ok(());
+        };
+        machine.disk.persist(&facts, boot).map_err(|broken| Violation::promise(broken.shard, self.now))?;
+        let last = machine.disk.last();
+        if facts.contains(&Fact::CountersDiscarded)
+            && let Some(process) = self.machines[to.node].process(to.run)
+        {
+            let shards = ShardCount::new(u64::from(self.swarm.shards)).unwrap_or(ShardCount::DEFAULT);
+            process.ledger = Ledger::with_bugs(shards, Epoch(0), last, self.plant);
+        }
+        self.step(to, Event::Persisted { token })
+    }
+
+    /// Starts to write the open frame, unless one is being written.
+    pub(crate) fn commit(&mut self, to: To) {
+        let latency = self.random.between(MILLIS / 10, 5 * MILLIS);
+        let Some(process) = self.machines[to.node].process(to.run) else { return };
+        if process.committing.is_some() {
+            return;
+        }
+        let mut frame = Vec::new();
+        if process.ledger.seal(0, &mut frame).is_some() {
+            process.committing = Some(frame);
+            self.queue.plan(self.now + latency, Happening::Committed(to));
+        }
+    }
+
+    pub(crate) fn committed(&mut self, to: To) -> Result<(), Violation> {
+        let machine = &mut self.machines[to.node];
+        if std::mem::take(&mut machine.disk_fails) {
+            return self.store_fails(to);
+        }
+        let Some(frame) = machine.process(to.run).and_then(|process| process.committing.take()) else { return Ok(()) };
+        machine.disk.append(frame, self.swarm.journal_sync, machine.clock.boot());
+        let last = machine.disk.last();
+        let Some(process) = machine.process(to.run) else { return Ok(()) };
+        let ready = process.waiting.iter().take_while(|(commit, _)| *commit <= last).count();
+        let replies: Vec<_> = process.waiting.drain(..ready).map(|(_, decided)| decided).collect();
+        let floors: Vec<ShardId> =
+            process.floors.extract_if(.., |(commit, _)| *commit <= last).map(|(_, shard)| shard).collect();
+        if !floors.is_empty() {
+            machine.disk.sync();
+        }
+        for decided in replies {
+            self.leave(to, decided)?;
+        }
+        self.commit(to);
+        for shard in floors {
+            self.step(to, Event::FloorJournaled { shard })?;
+        }
+        Ok(())
+    }
+
+    fn store_fails(&mut self, to: To) -> Result<(), Violation> {
+        self.step(to, Event::StoreFailed)
+    }
+
+    pub(crate) fn checkpoint(&mut self, to: To) {
+        let now = self.boottime(to.node);
+        let next = self.now + self.random.between(20, 90) * SECOND;
+        let machine = &mut self.machines[to.node];
+        let Some(process) = machine.process(to.run) else { return };
+        self.queue.plan(next, Happening::Checkpoint(to));
+        if process.committing.is_some() || !process.ledger.is_clean() {
+            return;
+        }
+        let mut pages = Vec::new();
+        for index in 0..self.swarm.shards {
+            let shard = ShardId::new(index);
+            let time = process.ledger.time_of(shard, now);
+            let taken = process.ledger.take_pages(shard, time);
+            pages.extend(taken.into_iter().map(|page| (shard, page.bucket, page.payload)));
+        }
+        machine.disk.sync();
+        machine.disk.checkpoint(pages);
+    }
+
+    /// Nothing is left to hand over: the process ends its session and goes.
+    fn drained(&mut self, node: usize) {
+        self.see(Mark::Drained);
+        let lease = self.machines[node].process.as_ref().and_then(|process| process.lease);
+        self.kill(node, Power::Stays);
+        if let Some(view) = lease.and_then(|lease| self.etcd.revoke(lease)) {
+            self.broadcast(&view);
+        }
+        let at = self.now + self.random.between(1, 10) * SECOND;
+        self.queue.plan(at, Happening::Start(node));
+    }
+}
+
+fn tell_ledger<B: drl_engine::ownership::Bugs>(ledger: &mut Ledger<B>, command: Command, events: &mut VecDeque<Event>) {
+    match command {
+        Command::Close { shard, closed } => ledger.close(shard, closed),
+        Command::Freeze { shards } => {
+            let frozen: Vec<(ShardId, Written)> =
+                shards.into_iter().map(|shard| (shard, ledger.freeze(shard))).collect();
+            events.push_back(Event::Frozen { shards: frozen });
+        }
+        Command::Thaw { shard } => ledger.thaw(shard),
+        Command::SetDeadline(deadline) => ledger.set_deadline(deadline),
+        _ => {}
+    }
+}

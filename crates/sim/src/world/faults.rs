@@ -1,0 +1,200 @@
+//! Everything that goes wrong, and the moment from which nothing does any more.
+
+use drl_core::ShardId;
+use drl_engine::ownership::{Event, Guard, ShardRecord, Transaction, Versioned};
+
+use super::starting::Power;
+use super::{Happening, To, World};
+use crate::disk::Disk;
+use crate::invariants::{Violation, records, take_over};
+use crate::marks::Mark;
+use crate::swarm::{MILLIS, SECOND};
+
+/// A kind of fault that comes again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Crash,
+    Pause,
+    EtcdDown,
+    Cut,
+    Revoke,
+    WatchBreak,
+    DiskFail,
+    Drain,
+}
+
+impl Fault {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Crash,
+        Self::Pause,
+        Self::EtcdDown,
+        Self::Cut,
+        Self::Revoke,
+        Self::WatchBreak,
+        Self::DiskFail,
+        Self::Drain,
+    ];
+}
+
+impl World {
+    pub(crate) fn plan_fault(&mut self, fault: Fault) {
+        let mean = match fault {
+            Fault::Crash => self.swarm.crash_every,
+            Fault::Pause => self.swarm.pause_every,
+            Fault::EtcdDown => self.swarm.etcd_down_every,
+            Fault::Cut => self.swarm.cut_every,
+            Fault::Revoke => self.swarm.revoke_every,
+            Fault::WatchBreak => self.swarm.watch_break_every,
+            Fault::DiskFail => self.swarm.disk_fail_every,
+            Fault::Drain => self.swarm.drain_every,
+        };
+        if mean > 0 {
+            let at = self.now + self.random.between(1, 2 * mean);
+            self.queue.plan(at, Happening::Fault(fault));
+        }
+    }
+
+    pub(crate) fn fault(&mut self, fault: Fault) -> Result<(), Violation> {
+        if self.healed {
+            return Ok(());
+        }
+        self.plan_fault(fault);
+        let node = self.random.index(self.machines.len());
+        self.digest.tell("fault", node, self.now, || format!("{fault:?}"));
+        let machine = &mut self.machines[node];
+        match fault {
+            Fault::Crash => self.crash(node),
+            Fault::Pause => {
+                let span = self.random.below(self.swarm.pause_max);
+                if let Some(process) = machine.process.as_deref_mut() {
+                    let until = (self.now + span).min(self.swarm.chaos);
+                    process.paused_until = process.paused_until.max(until);
+                    self.see(Mark::Paused);
+                }
+            }
+            Fault::EtcdDown => self.etcd_down(),
+            Fault::Cut => {
+                let until = self.now + self.random.below(self.swarm.cut_max);
+                let way = self.random.below(4);
+                if way != 1 {
+                    machine.cut_to_etcd = until;
+                }
+                if way != 2 {
+                    machine.cut_from_etcd = until;
+                }
+            }
+            Fault::Revoke => {
+                let choice = self.random.index(64);
+                let lease = self.etcd.any_lease(choice).filter(|_| self.etcd_down_until <= self.now);
+                if let Some(view) = lease.and_then(|lease| self.etcd.revoke(lease)) {
+                    self.broadcast(&view);
+                }
+            }
+            Fault::WatchBreak => {
+                let delay = self.random.below(5 * SECOND);
+                if let Some(process) = machine.process.as_deref_mut().filter(|process| process.watching) {
+                    process.watching = false;
+                    let to = To { node, run: process.run };
+                    self.queue.plan(self.now + delay, Happening::Agent { to, event: Event::WatchBroken });
+                    self.see(Mark::WatchBroken);
+                }
+            }
+            Fault::DiskFail => machine.disk_fails = machine.process.is_some(),
+            Fault::Drain => {
+                if let Some(run) = machine.process.as_ref().map(|process| process.run) {
+                    return self.step(To { node, run }, Event::Drain);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn crash(&mut self, node: usize) {
+        let power = if self.random.happens(self.swarm.power) { Power::Cut } else { Power::Stays };
+        self.kill(node, power);
+        if self.random.happens(self.swarm.gone) {
+            self.machines[node].is_gone = true;
+        } else if self.random.happens(self.swarm.wipe) {
+            self.damage(node, &Disk::empty(self.swarm.shards));
+            self.machines[node].disk = Disk::empty(self.swarm.shards);
+        } else if self.random.happens(self.swarm.copy)
+            && let Some(copy) = self.machines[node].copy.clone()
+        {
+            self.damage(node, &copy);
+            self.machines[node].disk = copy;
+        }
+        let at = self.now + self.random.below(self.swarm.down_max);
+        self.queue.plan(at, Happening::Start(node));
+    }
+
+    fn etcd_down(&mut self) {
+        let span = self.random.below(self.swarm.etcd_down_max);
+        self.etcd_down_until = self.now + span;
+        if span > 61 * SECOND {
+            self.see(Mark::EtcdAwayPastAuthority);
+        }
+        self.queue.plan(self.etcd_down_until, Happening::EtcdUp);
+    }
+
+    /// From now on nothing goes wrong; who is not gone for good comes back.
+    pub(crate) fn heal(&mut self) {
+        self.healed = true;
+        self.digest.note("heal", &[self.now]);
+        self.swarm.etcd_loss = 0;
+        self.swarm.etcd_late = 0;
+        self.swarm.loss = 0;
+        for node in 0..self.machines.len() {
+            let machine = &mut self.machines[node];
+            machine.cut_to_etcd = machine.cut_to_etcd.min(self.now);
+            machine.cut_from_etcd = machine.cut_from_etcd.min(self.now);
+            machine.disk_fails = false;
+            // The last one stays: somebody must be there.
+            if machine.is_gone && node == 0 {
+                machine.is_gone = false;
+            }
+            if let Some(process) = machine.process.as_deref().filter(|process| !process.watching) {
+                let to = To { node, run: process.run };
+                self.queue.plan(self.now, Happening::Agent { to, event: Event::WatchBroken });
+            }
+            self.queue.plan(self.now, Happening::Start(node));
+        }
+        self.etcd_down_until = self.etcd_down_until.min(self.now);
+        self.etcd_up();
+    }
+
+    /// The rarest moments are those right behind a change of ownership, so some crashes are aimed there.
+    fn ambush(&mut self, changed: &ShardRecord) {
+        let node = self.machines.iter().position(|machine| machine.id == changed.owner.node);
+        if self.swarm.crash_every > 0 && !self.healed && self.random.happens(30) {
+            let at = self.now + self.random.below(25 * MILLIS);
+            self.queue.plan(at, Happening::Ambush(node.unwrap_or(0)));
+        }
+    }
+
+    pub(crate) fn spring(&mut self, node: usize) {
+        if !self.healed {
+            self.crash(node);
+        }
+    }
+
+    /// A record changed: it must have been allowed to, and true to what happened.
+    pub(crate) fn record_changed(
+        &mut self,
+        shard: ShardId,
+        old: Option<Versioned>,
+        transaction: &Transaction,
+    ) -> Result<(), Violation> {
+        let Some(new) = self.etcd.record(shard).map(|versioned| versioned.record.clone()) else { return Ok(()) };
+        let old = old.map(|versioned| versioned.record);
+        let is_guarded = transaction.guards.iter().any(|guard| matches!(guard, Guard::Lease { .. }))
+            && transaction.guards.iter().any(|guard| matches!(guard, Guard::Record { shard: of, .. } if *of == shard));
+        let change = records::check(shard, old.as_ref(), &new, is_guarded, self.now)?;
+        if let Some(mark) = change.mark() {
+            self.see(mark);
+        }
+        self.ambush(&new);
+        let damaged = self.machines.iter().find(|machine| machine.id == new.owner.node);
+        let damaged = damaged.and_then(|machine| machine.damaged[shard.index()]);
+        take_over::check(&self.truth, shard, change, old.as_ref(), damaged, self.now)
+    }
+}

@@ -1,0 +1,186 @@
+//! Worlds begin; processes start, and end in every possible way.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use drl_core::{Generation, KeyHash, NodeId, ShardCount, ShardId};
+use drl_engine::ownership::{Authority, Event, Identity, NodeAgent, ShardRecord, StopReason};
+use drl_limits::{Algorithm, Limit, Policy, PolicySpec, Window};
+
+use super::{Fault, Happening, To, World};
+use crate::clock::Clock;
+use crate::digest::Digest;
+use crate::disk::Disk;
+use crate::etcd::Etcd;
+use crate::invariants::{Truth, Violation};
+use crate::marks::{Mark, Marks};
+use crate::plant::{Plant, WorldBug};
+use crate::process::{Machine, Process};
+use crate::queue::Queue;
+use crate::random::Random;
+use crate::swarm::{MILLIS, SECOND, Swarm};
+use crate::trace::Client;
+
+impl World {
+    pub(crate) fn begin(swarm: Swarm, mut random: Random, plant: Plant, digest: Digest) -> Self {
+        let clients = (0..swarm.clients).filter_map(|number| client(number, &swarm, &mut random)).collect();
+        let machines: Vec<Machine> = (0..swarm.nodes).filter_map(|node| machine(node, &swarm, &mut random)).collect();
+        let mut world = Self {
+            now: 0,
+            truth: Truth::new(clients, swarm.shards),
+            etcd: Etcd::new(swarm.shards),
+            swarm,
+            plant,
+            random,
+            queue: Queue::default(),
+            etcd_down_until: 0,
+            lease_end_planned: false,
+            machines,
+            digest,
+            marks: Marks::default(),
+            healed: false,
+        };
+        for node in 0..world.machines.len() {
+            let at = if world.random.happens(500) { world.random.below(20 * SECOND) } else { 0 };
+            world.queue.plan(at, Happening::Start(node));
+        }
+        for client in 0..world.swarm.clients {
+            let at = world.random.below(2 * world.swarm.check_every);
+            world.queue.plan(at, Happening::Asks(client));
+        }
+        if world.swarm.chaos > 0 {
+            for fault in Fault::ALL {
+                world.plan_fault(fault);
+            }
+            world.queue.plan(world.swarm.chaos, Happening::Heal);
+        }
+        world
+    }
+
+    pub(crate) fn start(&mut self, node: usize) -> Result<(), Violation> {
+        let machine = &mut self.machines[node];
+        if machine.process.is_some() || machine.is_gone {
+            return Ok(());
+        }
+        machine.copy = Some(machine.disk.clone());
+        machine.runs += 1;
+        let run = machine.runs;
+        let ignores_doubt = self.plant.is_world(WorldBug::TornWriteUnnoticed);
+        let (recoverer, found) = machine.disk.recover(machine.clock.boot(), self.plant, ignores_doubt);
+        let ledger = recoverer.into_ledger(machine.disk.last());
+        let shards = ShardCount::new(u64::from(self.swarm.shards)).unwrap_or(ShardCount::DEFAULT);
+        let identity = Identity { node: machine.id.clone(), shards, authority: Authority::default() };
+        machine.process = Some(Box::new(Process {
+            run,
+            agent: NodeAgent::with_bugs(identity, self.plant),
+            ledger,
+            paused_until: 0,
+            committing: None,
+            waiting: VecDeque::new(),
+            floors: Vec::new(),
+            persisting: VecDeque::new(),
+            persisted_by: 0,
+            outstanding: BTreeSet::new(),
+            lease: None,
+            watching: false,
+            watched_until: 0,
+        }));
+        self.digest.tell("start", node, self.now, || format!("run {run}"));
+        let to = To { node, run };
+        let checkpoint = self.now + self.random.between(20, 90) * SECOND;
+        self.queue.plan(checkpoint, Happening::Checkpoint(to));
+        self.step(to, Event::Started(Box::new(found)))
+    }
+
+    /// Ends a process at once; what was on its way to the disk may or may not have arrived.
+    pub(crate) fn kill(&mut self, node: usize, power: Power) {
+        let machine = &mut self.machines[node];
+        let Some(mut process) = machine.process.take() else { return };
+        self.digest.tell("kill", node, self.now, || format!("{power:?}"));
+        let arrived = self.random.index(process.persisting.len() + 1);
+        for (_, facts) in process.persisting.drain(..arrived) {
+            // Promises are checked when they are acknowledged.
+            let _ = machine.disk.persist(&facts, machine.clock.boot());
+        }
+        if let Some(bytes) = process.committing.filter(|_| self.random.happens(500)) {
+            machine.disk.append(bytes, self.swarm.journal_sync, machine.clock.boot());
+        }
+        if power == Power::Cut {
+            let lost = machine.disk.lose_power();
+            machine.clock.reboot(self.now, &mut self.random);
+            if lost {
+                self.damage(node, &Disk::empty(self.swarm.shards));
+            }
+        }
+    }
+
+    /// Notes, for the checker, that the directory has lost answers that it held; `kept` is what it has of them. A copy that was made
+    /// under the very epoch of the record was made before anything was answered under it.
+    pub(crate) fn damage(&mut self, node: usize, kept: &Disk) {
+        let machine = &mut self.machines[node];
+        for (index, damaged) in (0..).zip(machine.damaged.iter_mut()) {
+            let record = self.etcd.record(ShardId::new(index)).map(|versioned| &versioned.record);
+            let marker = kept.marker(ShardId::new(index));
+            let epochs = [marker.held.map(|held| held.epoch), marker.wanted.map(|wanted| wanted.epoch)];
+            let lost = |record: &&ShardRecord| record.owner.node == machine.id && !epochs.contains(&Some(record.epoch));
+            if let Some(record) = record.filter(lost) {
+                *damaged = Some(record.epoch);
+            }
+        }
+    }
+
+    pub(crate) fn stop_process(&mut self, node: usize, reason: &StopReason) {
+        self.digest.tell("stop", node, self.now, || reason.to_string());
+        if *reason == StopReason::NodeIdInUse {
+            self.see(Mark::NodeIdInUse);
+        }
+        self.kill(node, Power::Stays);
+        let at = self.now + self.random.between(1_000, 8_000) * MILLIS;
+        self.queue.plan(at, Happening::Start(node));
+    }
+
+    pub(crate) fn fresh_generation(&mut self) -> Generation {
+        Generation(self.random.next())
+    }
+}
+
+/// Whether the machine goes down with the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Power {
+    Stays,
+    Cut,
+}
+
+fn machine(node: usize, swarm: &Swarm, random: &mut Random) -> Option<Machine> {
+    Some(Machine {
+        id: NodeId::new(&format!("n{node}")).ok()?,
+        clock: Clock::new(random, swarm.skew_max),
+        disk: Disk::empty(swarm.shards),
+        copy: None,
+        process: None,
+        runs: 0,
+        is_gone: false,
+        cut_to_etcd: 0,
+        cut_from_etcd: 0,
+        disk_fails: false,
+        damaged: vec![None; usize::from(swarm.shards)],
+    })
+}
+
+/// Clients are spread over the shards in turn, so that every shard has one.
+fn client(number: usize, swarm: &Swarm, random: &mut Random) -> Option<Client> {
+    let algorithm = [Algorithm::FixedWindow, Algorithm::SlidingWindow, Algorithm::TokenBucket][random.index(3)];
+    let window = Window::new(drl_core::Nanos::from_secs([2, 7, 20, 60, 90][random.index(5)])).ok()?;
+    let limits = vec![Limit::new(random.between(2, 25), window).ok()?];
+    let policy = Policy::new(PolicySpec { limits, algorithm, ..PolicySpec::default() }).ok()?;
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&random.next().to_le_bytes());
+    key[8..].copy_from_slice(&random.next().to_le_bytes());
+    let shard = u16::try_from(number % usize::from(swarm.shards)).ok()?;
+    Some(Client {
+        shard: ShardId::new(shard),
+        key: KeyHash::from_bytes(key),
+        policy: Arc::new(policy),
+        admitted: Vec::new(),
+    })
+}
