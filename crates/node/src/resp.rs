@@ -3,7 +3,7 @@
 //! * `door.rs` lets connections in, `connection.rs` serves one
 //! * `parse.rs` and `reply.rs` are the codec, `input.rs` the read buffer, `workspace.rs` what is held while bytes are in flight
 //! * `command.rs` knows the commands, `run.rs` the checks that are decided together, `throttle.rs` redis-cell's command,
-//!   `session.rs` everything that is not a check
+//!   `session.rs` everything that is not a check, `transaction.rs` what waits for `EXEC`
 
 mod command;
 mod connection;
@@ -14,4 +14,5 @@ mod reply;
 mod run;
 mod session;
 mod throttle;
+mod transaction;
 mod workspace;

@@ -1,6 +1,8 @@
 //! What a command is, by name and arguments. Checks are planned, `DEL` ends the run, everything else is answered on the spot. An error
 //! is one command's own: its neighbours do not notice.
 
+use std::ops::Range;
+
 use drl_core::caps::RESP_REPLY_BYTES_MAX;
 use drl_core::{ClientId, Cost};
 
@@ -9,6 +11,7 @@ use crate::resp::parse::{Parsed, ProtocolError, parse, parse_integer};
 use crate::resp::run::{Check, Form};
 use crate::resp::session::Session;
 use crate::resp::throttle::ThrottleError;
+use crate::resp::transaction::Transaction;
 use crate::resp::workspace::Workspace;
 
 /// Why planning stopped.
@@ -20,6 +23,8 @@ pub(crate) enum Pause {
     Full,
     /// A `DEL` is next; the workspace's arguments are its own.
     Delete,
+    /// An `EXEC` is next; the session's transaction is what it executes.
+    Execute,
     /// The connection ends after these replies, which the client asked for.
     Quit,
     /// The connection ends after these replies, because the bytes are not RESP.
@@ -43,10 +48,13 @@ pub(crate) enum Name {
     Config,
     Quit,
     Reset,
+    Multi,
+    Exec,
+    Discard,
 }
 
 /// Every command, the frequent ones first.
-pub(crate) const NAMES: [(&str, Name); 16] = [
+pub(crate) const NAMES: [(&str, Name); 19] = [
     ("cl.throttle", Name::Throttle),
     ("drl.allow", Name::Allow),
     ("drl.check", Name::Check),
@@ -63,6 +71,9 @@ pub(crate) const NAMES: [(&str, Name); 16] = [
     ("config", Name::Config),
     ("quit", Name::Quit),
     ("reset", Name::Reset),
+    ("multi", Name::Multi),
+    ("exec", Name::Exec),
+    ("discard", Name::Discard),
 ];
 
 /// Plans commands from the workspace's input until something stops it.
@@ -80,8 +91,9 @@ pub(crate) fn plan(workspace: &mut Workspace, session: &mut Session, shared: &Sh
             }
             Ok(Parsed::Half) => return Pause::Empty,
             Ok(Parsed::Whole { next }) => {
+                let whole = input.start()..next;
                 input.advance(next);
-                if let Some(pause) = interpret(workspace, session, shared) {
+                if let Some(pause) = interpret(workspace, session, shared, whole) {
                     return pause;
                 }
             }
@@ -96,20 +108,29 @@ fn garbage(workspace: &mut Workspace, error: &ProtocolError) -> Pause {
     Pause::Garbage
 }
 
-/// Plans or answers the command in the workspace's arguments.
-fn interpret(workspace: &mut Workspace, session: &mut Session, shared: &Shared) -> Option<Pause> {
+/// Plans or answers the command in the workspace's arguments, which is the bytes `whole` of the input; in a transaction, queues it.
+fn interpret(workspace: &mut Workspace, session: &mut Session, shared: &Shared, whole: Range<usize>) -> Option<Pause> {
     let word = workspace.arguments.first()?.of(workspace.input.bytes());
     let Some(&(text, name)) = NAMES.iter().find(|(text, _)| word.eq_ignore_ascii_case(text.as_bytes())) else {
         let word = word.get(..128).unwrap_or(word).escape_ascii().to_string();
+        session.transaction.iter_mut().for_each(Transaction::spoil);
         say_error(workspace, &format!("ERR unknown command '{word}'"));
         return None;
     };
+    if let Some(transaction) = session.transaction.as_mut()
+        && !matches!(name, Name::Multi | Name::Exec | Name::Discard | Name::Quit | Name::Reset)
+    {
+        queue(workspace, transaction, whole);
+        return None;
+    }
     let planned = match name {
         Name::Throttle => throttle(workspace, shared),
         Name::Allow => check(workspace, text, Form::Allow),
         Name::Check => check(workspace, text, Form::Check),
         Name::Del if workspace.arguments.len() > 1 => return Some(Pause::Delete),
-        Name::Del => Err(wrong_arity(text)),
+        Name::Exec if workspace.arguments.len() == 1 && session.transaction.is_some() => return Some(Pause::Execute),
+        Name::Exec if workspace.arguments.len() == 1 => Err("ERR EXEC without MULTI".to_owned()),
+        Name::Del | Name::Exec => Err(wrong_arity(text)),
         _ => {
             let Workspace { input, arguments, run, .. } = workspace;
             let arguments: Vec<&[u8]> = arguments[1..].iter().map(|span| span.of(input.bytes())).collect();
@@ -125,6 +146,15 @@ fn interpret(workspace: &mut Workspace, session: &mut Session, shared: &Shared) 
         Err(error) => say_error(workspace, &error),
     }
     None
+}
+
+fn queue(workspace: &mut Workspace, transaction: &mut Transaction, whole: Range<usize>) {
+    let Workspace { input, run, .. } = workspace;
+    match transaction.queue(input.bytes().get(whole).unwrap_or_default()) {
+        Ok(()) => run.said.simple("QUEUED"),
+        Err(full) => run.said.error(&full.to_string()),
+    }
+    run.push_said();
 }
 
 fn say_error(workspace: &mut Workspace, error: &str) {

@@ -22,6 +22,7 @@ use crate::refusal;
 use crate::resp::command::{Pause, plan};
 use crate::resp::door::Shared;
 use crate::resp::session::Session;
+use crate::resp::transaction::Transaction;
 use crate::resp::workspace::Workspace;
 
 /// How long half a command may stand without a byte of the rest: a person types slower than a program, but not that slow.
@@ -82,7 +83,7 @@ pub(crate) async fn serve(guest: Guest, id: u64, shared: Arc<Shared>, stop: Canc
 impl Connection {
     /// Waits for bytes. A buffer is only held while the socket is asked; between two asks it is in the pool.
     async fn read(&mut self, mut stopped: Pin<&mut (impl Future<Output = ()> + Send)>) -> Result<Box<Workspace>, End> {
-        let Self { guest, shared, half, .. } = self;
+        let Self { guest, shared, half, session } = self;
         let bytes = poll_fn(|context| {
             let mut workspace = shared.pool.take();
             workspace.input.load(half);
@@ -102,7 +103,8 @@ impl Connection {
             }
             stopped.as_mut().poll(context).map(|()| Err(End::Draining))
         });
-        if half.is_empty() {
+        // A transaction holds memory until its EXEC, as half a command does.
+        if half.is_empty() && session.transaction.is_none() {
             bytes.await
         } else {
             timeout(HALF_COMMAND_TIMEOUT, bytes).await.unwrap_or(Err(End::TimedOut))
@@ -121,8 +123,10 @@ impl Connection {
         loop {
             let pause = plan(workspace, &mut self.session, &self.shared, BATCH_CHECKS_MAX);
             self.decide(workspace, arrived).await;
-            if pause == Pause::Delete {
-                self.delete(workspace).await;
+            match pause {
+                Pause::Delete => self.delete(workspace).await,
+                Pause::Execute => self.execute(workspace, arrived).await,
+                _ => {}
             }
             if workspace.replies.len() >= RESP_REPLY_BYTES_MAX
                 || matches!(pause, Pause::Quit | Pause::Garbage | Pause::Empty)
@@ -132,7 +136,7 @@ impl Connection {
             match pause {
                 Pause::Empty => return Ok(()),
                 Pause::Quit | Pause::Garbage => return Err(End::Said),
-                Pause::Full | Pause::Delete => {}
+                Pause::Full | Pause::Delete | Pause::Execute => {}
             }
         }
     }
@@ -165,6 +169,29 @@ impl Connection {
             }
             Err(refusal) => Some(error_reply(&refusal)),
         }
+    }
+
+    /// `EXEC`: the queued commands are planned and answered like any others, as the elements of one array.
+    async fn execute(&mut self, workspace: &mut Workspace, arrived: Nanos) {
+        let replies = &mut workspace.replies;
+        let Some(Ok((bytes, commands))) = self.session.transaction.take().map(Transaction::finish) else {
+            return replies.error("EXECABORT Transaction discarded because of previous errors.");
+        };
+        replies.array(i64::try_from(commands).unwrap_or(i64::MAX));
+        let mut queued = self.shared.pool.take();
+        queued.input.load(&bytes);
+        loop {
+            let pause = plan(&mut queued, &mut self.session, &self.shared, BATCH_CHECKS_MAX);
+            self.decide(&mut queued, arrived).await;
+            match pause {
+                Pause::Delete => self.delete(&mut queued).await,
+                Pause::Full => {}
+                // Only whole commands are queued, and none that ends the connection or the transaction.
+                Pause::Empty | Pause::Quit | Pause::Garbage | Pause::Execute => break,
+            }
+        }
+        replies.append(queued.replies.as_bytes());
+        self.shared.pool.give_back(queued);
     }
 
     /// `DEL key [key ...]`: forgets the counters of `DRL.ALLOW` and of `CL.THROTTLE`, and answers how many keys that were.

@@ -7,6 +7,7 @@ use crate::resp::command::{NAMES, Name, wrong_arity};
 use crate::resp::door::Shared;
 use crate::resp::parse::parse_integer;
 use crate::resp::reply::{Protocol, Replies};
+use crate::resp::transaction::Transaction;
 
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -14,6 +15,8 @@ pub(crate) struct Session {
     id: u64,
     protocol: Protocol,
     name: Option<Box<[u8]>>,
+    /// Between `MULTI` and `EXEC`.
+    pub(crate) transaction: Option<Transaction>,
 }
 
 /// The text of an error reply.
@@ -21,7 +24,7 @@ type Refusal = String;
 
 impl Session {
     pub(crate) const fn new(id: u64) -> Self {
-        Self { id, protocol: Protocol::Two, name: None }
+        Self { id, protocol: Protocol::Two, name: None, transaction: None }
     }
 
     /// Answers a command that is no check. An `Err` is the error reply; nothing was written then.
@@ -55,6 +58,17 @@ impl Session {
             },
             (Name::Config, [subcommand, rest @ ..]) => self.config(subcommand, rest, replies)?,
             (Name::Quit, _) => replies.simple("OK"),
+            (Name::Multi, []) if self.transaction.is_some() => {
+                return Err("ERR MULTI calls can not be nested".to_owned());
+            }
+            (Name::Multi, []) => {
+                self.transaction = Some(Transaction::default());
+                replies.simple("OK");
+            }
+            (Name::Discard, []) => match self.transaction.take() {
+                Some(_) => replies.simple("OK"),
+                None => return Err("ERR DISCARD without MULTI".to_owned()),
+            },
             (Name::Reset, []) => {
                 *self = Self::new(self.id);
                 replies.simple("RESET");

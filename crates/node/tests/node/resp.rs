@@ -121,7 +121,7 @@ async fn redis_clients_find_the_commands_they_begin_with() {
         ("CLIENT GETNAME", "$you"),
         ("CLIENT ID", ":1"),
         ("CLIENT SETINFO LIB-NAME redis-py", "+OK"),
-        ("COMMAND COUNT", ":16"),
+        ("COMMAND COUNT", ":19"),
         ("COMMAND DOCS", "[]"),
         ("COMMAND", "[]"),
         ("SELECT 0", "+OK"),
@@ -163,4 +163,45 @@ async fn a_reset_by_any_door_forgets_what_every_command_charged() {
     checks.reset(request).await.unwrap();
     assert_eq!(client.call("CL.THROTTLE user:7 0 1 3600").await, "[:0 :1 :0 :-1 :3600]");
     node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_is_queued_and_answered_as_one_array() {
+    conversation(&[
+        ("MULTI", "+OK"),
+        ("CL.THROTTLE k 1 2 3600", "+QUEUED"),
+        ("PING", "+QUEUED"),
+        ("DEL k", "+QUEUED"),
+        ("DRL.ALLOW nobody 1 2", "+QUEUED"),
+        ("CL.THROTTLE k 1 2 3600 2", "+QUEUED"),
+        ("MULTI", "-ERR MULTI calls can not be nested"),
+        (
+            "EXEC",
+            "[[:0 :2 :1 :-1 :1800] +PONG :1 -ERR wrong number of arguments for 'drl.allow' command [:0 :2 :0 :-1 :3600]]",
+        ),
+        ("CL.THROTTLE k 1 2 3600 0", "[:0 :2 :0 :-1 :3600]"),
+        ("MULTI", "+OK"),
+        ("EXEC", "[]"),
+        ("EXEC", "-ERR EXEC without MULTI"),
+        ("DISCARD", "-ERR DISCARD without MULTI"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_discarded_or_broken_charges_nothing() {
+    conversation(&[
+        ("MULTI", "+OK"),
+        ("CL.THROTTLE k 1 2 3600 2", "+QUEUED"),
+        ("DISCARD", "+OK"),
+        ("MULTI", "+OK"),
+        ("CL.THROTTLE k 1 2 3600 2", "+QUEUED"),
+        ("INCR k", "-ERR unknown command 'INCR'"),
+        ("EXEC", "-EXECABORT Transaction discarded because of previous errors."),
+        ("MULTI", "+OK"),
+        ("CL.THROTTLE k 1 2 3600 2", "+QUEUED"),
+        ("RESET", "+RESET"),
+        ("CL.THROTTLE k 1 2 3600 0", "[:0 :2 :2 :-1 :0]"),
+    ])
+    .await;
 }

@@ -18,8 +18,9 @@ use crate::output::{self, Output};
 const EXAMPLES: &str = "\
 A file holds one policy, {\"limits\":[..],..}, or many by namespace:
 {\"namespaces\":{\"default\":{\"default\":{..},\"clients\":{\"alice\":{..}},\"prefixes\":{}}}}
-Exit codes: 0 valid, 1 not valid (every fault is listed), 2 cannot be read or wrong
-usage.
+Every value that is not possible is listed. A text that is no policy by its form (not
+JSON, a field of a wrong type or an unknown name) is read up to the first such place.
+Exit codes: 0 valid, 1 not valid, 2 cannot be read or wrong usage.
 
 Examples:
   drl limits validate limits.json
@@ -70,7 +71,7 @@ impl Validate {
 }
 
 /// # Errors
-/// Everything that is wrong with `json`.
+/// Every value of `json` that is not possible, or the first place where its form is wrong.
 fn check(json: &[u8]) -> Result<Content, Faults> {
     if !json.trim_ascii_start().starts_with(b"{") {
         let problem = r#"not an object; write a policy, {"limits":[..]}, or a file of them, {"namespaces":{..}}"#;
