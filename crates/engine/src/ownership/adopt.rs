@@ -109,12 +109,8 @@ impl<B: Bugs> NodeAgent<B> {
     fn cold_time(&self, shard: ShardId, carried_on: Option<ShardClock>, turn: &Turn<'_>) -> ShardTime {
         let local = &self.locals[shard.index()];
         let stored = carried_on.map(|clock| clock.time(turn.now.boottime)).unwrap_or_default().max(local.latest);
-        // Without a known predecessor any node may have been it.
-        let highest = match &local.predecessor {
-            Some(node) => self.known.beat(node).map(|beat| beat.time_hi),
-            None => self.known.living().filter_map(|(node, _)| self.known.beat(node)).map(|beat| beat.time_hi).max(),
-        };
-        stored.max(turn.now.wall).max(highest.unwrap_or_default()).max(self.beats.time_hi)
+        // The take-over itself wrote a heartbeat that is as high as the predecessor's.
+        stored.max(turn.now.wall).max(self.own_time_hi())
     }
 
     /// The promises are on disk.

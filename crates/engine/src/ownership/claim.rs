@@ -24,7 +24,7 @@ use super::marker::{Origin, Wanted};
 use super::pending::Pending;
 use super::record::{Holder, ShardRecord};
 use super::transaction::{Guard, Outcome, Transaction, Write};
-use super::view::{Revision, Versioned, View};
+use super::view::{Beat, Revision, Versioned, View};
 
 /// A change of one record that makes this node its owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,9 @@ pub(super) struct Claim {
     pub(super) gone: Vec<Holder>,
 }
 
+/// A shard, the revision that is replaced, and the record as it would be.
+pub(super) type Change = (ShardId, Revision, ShardRecord);
+
 impl<B: Bugs> NodeAgent<B> {
     pub(super) fn claim(&mut self, turn: &mut Turn<'_>) {
         let shards: Vec<ShardId> = self.shards.iter().collect();
@@ -47,13 +50,9 @@ impl<B: Bugs> NodeAgent<B> {
             return;
         }
         for claim in &claims {
-            let predecessor = self.known.record(claim.shard).map(|versioned| versioned.record.owner.node.clone());
-            let local = &mut self.locals[claim.shard.index()];
             let (epoch, generation) = (claim.record.epoch, claim.record.owner.generation);
-            local.marker.wanted = Some(Wanted { epoch, generation, origin: claim.origin });
-            if predecessor.as_ref() != Some(&self.me) {
-                local.predecessor = predecessor;
-            }
+            let wanted = Wanted { epoch, generation, origin: claim.origin };
+            self.locals[claim.shard.index()].marker.wanted = Some(wanted);
         }
         let facts = claims.iter().map(|claim| self.fact(claim.shard)).collect();
         let shards: Vec<ShardId> = claims.iter().map(|claim| claim.shard).collect();
@@ -122,32 +121,47 @@ impl<B: Bugs> NodeAgent<B> {
             }
         }
         for (gone, claims) in batches {
-            let guards: Vec<Guard> = gone.iter().flat_map(|holder| self.absences.guards(holder, &self.known)).collect();
-            let has_evidence = !guards.is_empty() || gone.is_empty();
-            let guards = if self.bugs.has(Bug::ColdNotCompared) { Vec::new() } else { guards };
-            if has_evidence {
-                for batch in claims.chunks(TXN_RECORDS_MAX) {
-                    let changes =
-                        batch.iter().map(|claim| (claim.shard, claim.changed, claim.record.clone())).collect();
-                    self.send_records(guards.clone(), changes, turn);
+            for batch in claims.chunks(TXN_RECORDS_MAX) {
+                let changes = batch.iter().map(|claim| (claim.shard, claim.changed, claim.record.clone())).collect();
+                if gone.is_empty() {
+                    self.send_records(Vec::new(), changes, turn);
+                } else {
+                    self.send_cold(&gone, changes, turn);
                 }
             }
         }
     }
 
+    /// A cold take-over also promises a `time_hi` as high as that of whoever it follows. Then the record's owner always has a
+    /// heartbeat that covers every earlier epoch, also an owner that dies before it answers for the first time.
+    fn send_cold(&mut self, gone: &[Holder], changes: Vec<Change>, turn: &mut Turn<'_>) {
+        let mut guards: Vec<Guard> = gone.iter().flat_map(|holder| self.absences.guards(holder, &self.known)).collect();
+        if self.bugs.has(Bug::ColdNotCompared) {
+            guards.clear();
+        }
+        let own = self.last_beat();
+        if !guards.contains(&own) {
+            guards.push(own);
+        }
+        let theirs = gone.iter().filter_map(|holder| self.known.beat(&holder.node)).map(|beat| beat.time_hi).max();
+        let time_hi = self.time_hi(turn.now.boottime).max(theirs.unwrap_or_default());
+        let beat = Write::Beat { node: self.me.clone(), time_hi };
+        self.send_changes(guards, changes, Some(beat), turn);
+    }
+
     /// Sends one transaction that changes records under this node's lease.
-    pub(super) fn send_records(
-        &mut self,
-        guards: Vec<Guard>,
-        changes: Vec<(ShardId, Revision, ShardRecord)>,
-        turn: &mut Turn<'_>,
-    ) {
+    pub(super) fn send_records(&mut self, guards: Vec<Guard>, changes: Vec<Change>, turn: &mut Turn<'_>) {
+        self.send_changes(guards, changes, None, turn);
+    }
+
+    fn send_changes(&mut self, guards: Vec<Guard>, changes: Vec<Change>, beat: Option<Write>, turn: &mut Turn<'_>) {
         let Some(lease) = self.lease else { return };
         let mut all = vec![Guard::Lease { node: self.me.clone(), lease }];
         all.extend(guards);
         all.extend(changes.iter().map(|(shard, changed, _)| Guard::Record { shard: *shard, changed: *changed }));
         let shards: Vec<ShardId> = changes.iter().map(|(shard, ..)| *shard).collect();
-        let writes = changes.into_iter().map(|(shard, _, record)| Write::Record { shard, record }).collect();
+        let records = changes.into_iter().map(|(shard, _, record)| Write::Record { shard, record });
+        let writes = records.chain(beat).collect();
         let transaction = Transaction::new(all, writes);
         let token = self.wait_for(Pending::Records { transaction: transaction.clone(), shards: shards.clone() });
         for shard in shards {
@@ -204,13 +218,20 @@ impl<B: Bugs> NodeAgent<B> {
     }
 }
 
-/// The records that a committed transaction wrote, as a view.
+/// What a committed transaction wrote, as a view.
 fn written_by(transaction: &Transaction, view: &View) -> View {
-    let records = transaction.writes.iter().filter_map(|write| match write {
-        Write::Record { shard, record } => {
-            Some((*shard, Some(Versioned { record: record.clone(), changed: view.revision })))
+    let changed = view.revision;
+    let mut written = View::at(view.cluster, view.revision);
+    for write in &transaction.writes {
+        match write {
+            Write::Record { shard, record } => {
+                written.records.push((*shard, Some(Versioned { record: record.clone(), changed })));
+            }
+            Write::Beat { node, time_hi } => {
+                written.beats.push((node.clone(), Some(Beat { changed, time_hi: *time_hi })));
+            }
+            Write::Node { .. } => {}
         }
-        _ => None,
-    });
-    View { records: records.collect(), ..View::at(view.cluster, view.revision) }
+    }
+    written
 }

@@ -53,14 +53,19 @@ impl<B: Bugs> NodeAgent<B> {
         turn.say(Command::Transact { token, transaction: Transaction::new(guards, writes) });
     }
 
+    /// The highest `time_hi` that this node is known to have committed.
+    pub(super) fn own_time_hi(&self) -> ShardTime {
+        self.known.beat(&self.me).map(|beat| beat.time_hi).unwrap_or_default().max(self.beats.time_hi)
+    }
+
     /// The latest time that any shard of this node can reach before a deadline that begins now.
-    fn time_hi(&self, now: Nanos) -> ShardTime {
+    pub(super) fn time_hi(&self, now: Nanos) -> ShardTime {
         let clocks = self.locals.iter().filter_map(super::local::Local::clock);
-        clocks.map(|clock| clock.time(now).plus(self.authority.span)).max().unwrap_or_default().max(self.beats.time_hi)
+        clocks.map(|clock| clock.time(now).plus(self.authority.span)).max().unwrap_or_default().max(self.own_time_hi())
     }
 
     /// A heartbeat follows the one before it, so that one which was thought lost cannot come late and take `time_hi` back.
-    fn last_beat(&self) -> Guard {
+    pub(super) fn last_beat(&self) -> Guard {
         let changed = self.known.beat(&self.me).map_or(Revision(0), |beat| beat.changed);
         Guard::Beat { node: self.me.clone(), changed }
     }

@@ -10,7 +10,7 @@
 //!
 //! Passing the deadline leads from everywhere to Idle.
 
-use drl_core::{Epoch, NodeId, ShardTime};
+use drl_core::{Epoch, ShardTime};
 
 use super::clock::ShardClock;
 use super::event::{FoundShard, Token};
@@ -73,8 +73,6 @@ pub(crate) struct Local {
     pub(crate) role: Role,
     /// The transaction or intent that is on its way for this shard; one at a time.
     pub(crate) in_flight: Option<Token>,
-    /// Who owned the shard before this node last wanted it.
-    pub(crate) predecessor: Option<NodeId>,
     /// The epoch whose owner the driver was told last, to send callers there.
     pub(crate) told: Option<Epoch>,
 }
@@ -88,7 +86,6 @@ impl Local {
             latest: found.latest,
             role: Role::Idle,
             in_flight: None,
-            predecessor: None,
             told: None,
         }
     }

@@ -128,9 +128,12 @@ fn a_cold_take_over_waits_and_compares_again() {
     let gone = [Guard::NodeAbsent(id("n2")), Guard::Beat { node: id("n2"), changed: Revision(5) }];
     let mut guards = vec![lease_guard()];
     guards.extend(gone);
+    guards.push(Guard::Beat { node: id("n1"), changed: Revision(112) });
     guards.extend([record_guard(0, 4), record_guard(1, 4)]);
     let cold = ShardRecord { cold: true, ..mine(4) };
-    let writes = (0..2).map(|index| Write::Record { shard: shard(index), record: cold.clone() }).collect();
+    let mut writes: Vec<Write> =
+        (0..2).map(|index| Write::Record { shard: shard(index), record: cold.clone() }).collect();
+    writes.push(Write::Beat { node: id("n1"), time_hi: ShardTime(WALL.0 + 200 * 1_000_000_000) });
     assert_eq!(transaction, Transaction { guards, writes, reads: Reads::Nothing });
 
     let adopted = node.committed(token, at(200));

@@ -16,7 +16,10 @@ impl World {
         let next = self.now + self.random.between(1, 2 * self.swarm.check_every);
         self.queue.plan(next, Happening::Asks(client));
         let cost = if self.random.happens(200) { self.random.between(1, 3) } else { 1 };
-        let node = self.random.index(self.machines.len());
+        // When all is well nobody asks a machine that is gone, so that silence means something.
+        let asked: Vec<usize> =
+            (0..self.machines.len()).filter(|node| !self.healed || !self.machines[*node].is_gone).collect();
+        let node = asked.get(self.random.index(asked.len())).copied().unwrap_or(0);
         let ask = Ask { client, cost, asked_under: Epoch(0), hops: 0 };
         self.send_ask(node, ask);
     }
