@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use drl_core::{CommitNo, ShardCount, ShardId};
+use drl_core::{CommitNo, Epoch, ShardCount, ShardId};
 use drl_engine::Recoverer;
 use drl_engine::ownership::{ClusterId, Fact, Found, FoundShard, LeaseId, Promise, Revision, RoleMarker, Wholeness};
 
@@ -24,6 +24,9 @@ pub(crate) struct Disk {
     boot: u64,
     lax: bool,
     doubtful: bool,
+    /// For the checker, per shard: the epoch of which this directory has lost answers. A copy has lost what it had lost when it was
+    /// made, not what the directory lost that it replaces.
+    lost: Vec<Option<Epoch>>,
 }
 
 #[derive(Debug, Clone)]
@@ -51,6 +54,7 @@ impl Disk {
             boot: 0,
             lax: false,
             doubtful: false,
+            lost: vec![None; usize::from(shards)],
         }
     }
 
@@ -123,10 +127,22 @@ impl Disk {
         self.frames.len() < before
     }
 
-    /// The shards that this directory holds under exactly this epoch.
+    /// Whether its marker names this epoch.
     #[must_use]
-    pub(crate) fn marker(&self, shard: ShardId) -> &RoleMarker {
-        &self.shards[shard.index()].0
+    pub(crate) fn knows(&self, shard: ShardId, epoch: Epoch) -> bool {
+        let marker = &self.shards[shard.index()].0;
+        marker.held.is_some_and(|held| held.epoch == epoch) || marker.wanted.is_some_and(|wanted| wanted.epoch == epoch)
+    }
+
+    /// Notes, for the checker, that it has not all of the answers of an epoch.
+    pub(crate) fn lose(&mut self, shard: ShardId, epoch: Epoch) {
+        self.lost[shard.index()] = Some(epoch);
+    }
+
+    /// The epoch of which it has lost answers.
+    #[must_use]
+    pub(crate) fn lost(&self, shard: ShardId) -> Option<Epoch> {
+        self.lost[shard.index()]
     }
 
     /// Reads everything back: a recoverer, and what the engine is told.

@@ -45,6 +45,11 @@ pub const PLANTS: &[Entry] = &[
     engine("cold-empty", Bug::ColdStartsEmpty, "a cold start has empty counters instead of exhausted ones"),
     engine("cold-without-waiting", Bug::ColdWithoutWaiting, "a cold take-over does not wait for the owner's deadline"),
     engine("cold-not-compared", Bug::ColdNotCompared, "a cold take-over does not compare again that the owner is gone"),
+    engine(
+        "cold-without-time",
+        Bug::ColdPromisesNoTime,
+        "a cold take-over does not promise the time of whoever it follows",
+    ),
     engine("past-deadline", Bug::AnswersPastDeadline, "an owner answers past its deadline"),
     engine("leaves-unchecked", Bug::LeavesUnchecked, "a reply leaves without a second look at deadline and epoch"),
     engine(

@@ -30,8 +30,6 @@ pub(crate) struct Machine {
     pub cut_from_etcd: u64,
     /// The next write fails.
     pub disk_fails: bool,
-    /// Per shard: the epoch whose answers this directory has lost some of.
-    pub damaged: Vec<Option<drl_core::Epoch>>,
 }
 
 /// The volatile part.

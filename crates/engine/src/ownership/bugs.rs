@@ -12,6 +12,8 @@ pub enum Bug {
     ColdWithoutWaiting,
     /// A cold take-over trusts what it saw earlier and does not compare it again in the transaction.
     ColdNotCompared,
+    /// A cold take-over does not promise the time that whoever it follows had promised.
+    ColdPromisesNoTime,
     /// The deadline is not looked at, neither before deciding nor before the reply leaves.
     AnswersPastDeadline,
     /// A reply leaves without a second look at deadline and epoch.

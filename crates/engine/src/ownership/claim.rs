@@ -144,7 +144,8 @@ impl<B: Bugs> NodeAgent<B> {
             guards.push(own);
         }
         let theirs = gone.iter().filter_map(|holder| self.known.beat(&holder.node)).map(|beat| beat.time_hi).max();
-        let time_hi = self.time_hi(turn.now.boottime).max(theirs.unwrap_or_default());
+        let theirs = theirs.filter(|_| !self.bugs.has(Bug::ColdPromisesNoTime)).unwrap_or_default();
+        let time_hi = self.time_hi(turn.now.boottime).max(theirs);
         let beat = Write::Beat { node: self.me.clone(), time_hi };
         self.send_changes(guards, changes, Some(beat), turn);
     }

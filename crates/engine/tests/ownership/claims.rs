@@ -93,6 +93,38 @@ fn a_crash_between_claim_and_answer_resumes_and_one_under_cold_is_exhausted_agai
     }
 }
 
+#[test]
+fn an_owner_that_took_over_cold_and_died_before_it_answered_goes_on_from_the_time_that_its_claim_promised() {
+    let mut node = Node::new();
+    let wanted = Wanted { epoch: Epoch(4), generation: drl_core::Generation(10), origin: Origin::Cold };
+    let found_shard = FoundShard { marker: RoleMarker { held: None, wanted: Some(wanted) }, ..FoundShard::default() };
+    let cold = |epoch| ShardRecord { cold: true, ..record(holder("n1", 10), epoch) };
+    let taken = drl_engine::ownership::Versioned { record: cold(4), changed: Revision(5) };
+    let mut view = everything(6, [Some(taken), owned_by(holder("n2", 7), 1, 1)], &[("n2", entry(7, 2, 1))]);
+    // The claim's transaction wrote this heartbeat; the wall clock of this node is 200 s behind it.
+    let promised = ShardTime(WALL.0 + 200 * 1_000_000_000);
+    view.beats = vec![(id("n1"), beat_of(5, promised.0))];
+    let served = node.serve(found([found_shard, FoundShard::default()]), view);
+    let (_, beat) = transactions(&served).next().unwrap();
+    assert_eq!(
+        beat.writes,
+        [Write::Beat { node: id("n1"), time_hi: promised }],
+        "a new generation does not take it back"
+    );
+    let adopted = {
+        let claimed = node.persisted(&served);
+        node.committed(change(&claimed).0, at(8))
+    };
+    let base = adopted.iter().find_map(|command| match command {
+        Command::Persist { facts, .. } => facts.iter().find_map(|fact| match fact {
+            Fact::Shard { marker, .. } => marker.held.map(|held| held.clock.base),
+            _ => None,
+        }),
+        _ => None,
+    });
+    assert_eq!(base, Some(promised));
+}
+
 /// A node beside `n2`, which owns both shards and has just gone, having promised a `time_hi` of `WALL` + 5.
 fn beside_a_node_that_is_gone() -> (Node, Vec<Command>) {
     let mut node = Node::new();

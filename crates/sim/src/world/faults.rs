@@ -3,7 +3,7 @@
 use drl_core::ShardId;
 use drl_engine::ownership::{Event, Guard, ShardRecord, Transaction, Versioned};
 
-use super::starting::Power;
+use super::starting::{Damage, Power};
 use super::{Happening, To, World};
 use crate::disk::Disk;
 use crate::invariants::{Violation, records, take_over};
@@ -115,13 +115,13 @@ impl World {
         if self.random.happens(self.swarm.gone) {
             self.machines[node].is_gone = true;
         } else if self.random.happens(self.swarm.wipe) {
-            self.damage(node, &Disk::empty(self.swarm.shards));
             self.machines[node].disk = Disk::empty(self.swarm.shards);
+            self.damage(node, Damage::Replaced);
         } else if self.random.happens(self.swarm.copy)
             && let Some(copy) = self.machines[node].copy.clone()
         {
-            self.damage(node, &copy);
             self.machines[node].disk = copy;
+            self.damage(node, Damage::Replaced);
         }
         let at = self.now + self.random.below(self.swarm.down_max);
         self.queue.plan(at, Happening::Start(node));
@@ -194,7 +194,7 @@ impl World {
         }
         self.ambush(&new);
         let damaged = self.machines.iter().find(|machine| machine.id == new.owner.node);
-        let damaged = damaged.and_then(|machine| machine.damaged[shard.index()]);
+        let damaged = damaged.and_then(|machine| machine.disk.lost(shard));
         take_over::check(&self.truth, shard, change, old.as_ref(), damaged, self.now)
     }
 }

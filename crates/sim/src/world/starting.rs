@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use drl_core::{Generation, KeyHash, NodeId, ShardCount, ShardId};
-use drl_engine::ownership::{Authority, Event, Identity, NodeAgent, ShardRecord, StopReason};
+use drl_engine::ownership::{Authority, Event, Identity, NodeAgent, StopReason};
 use drl_limits::{Algorithm, Limit, Policy, PolicySpec, Window};
 
 use super::{Fault, Happening, To, World};
@@ -109,22 +109,21 @@ impl World {
             let lost = machine.disk.lose_power();
             machine.clock.reboot(self.now, &mut self.random);
             if lost {
-                self.damage(node, &Disk::empty(self.swarm.shards));
+                self.damage(node, Damage::Tail);
             }
         }
     }
 
-    /// Notes, for the checker, that the directory has lost answers that it held; `kept` is what it has of them. A copy that was made
-    /// under the very epoch of the record was made before anything was answered under it.
-    pub(crate) fn damage(&mut self, node: usize, kept: &Disk) {
+    /// Notes, for the checker, what the directory does not have of what this node answered. A copy that was made under the very
+    /// epoch of the record was made before anything was answered under it; a journal that lost its tail has lost of every epoch.
+    pub(crate) fn damage(&mut self, node: usize, damage: Damage) {
         let machine = &mut self.machines[node];
-        for (index, damaged) in (0..).zip(machine.damaged.iter_mut()) {
-            let record = self.etcd.record(ShardId::new(index)).map(|versioned| &versioned.record);
-            let marker = kept.marker(ShardId::new(index));
-            let epochs = [marker.held.map(|held| held.epoch), marker.wanted.map(|wanted| wanted.epoch)];
-            let lost = |record: &&ShardRecord| record.owner.node == machine.id && !epochs.contains(&Some(record.epoch));
-            if let Some(record) = record.filter(lost) {
-                *damaged = Some(record.epoch);
+        for shard in (0..self.swarm.shards).map(ShardId::new) {
+            let record = self.etcd.record(shard).map(|versioned| &versioned.record);
+            if let Some(record) = record.filter(|record| record.owner.node == machine.id)
+                && (damage == Damage::Tail || !machine.disk.knows(shard, record.epoch))
+            {
+                machine.disk.lose(shard, record.epoch);
             }
         }
     }
@@ -151,6 +150,15 @@ pub(crate) enum Power {
     Cut,
 }
 
+/// What happened to a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// The end of the journal is gone.
+    Tail,
+    /// It is another one: an empty one, or a copy.
+    Replaced,
+}
+
 fn machine(node: usize, swarm: &Swarm, random: &mut Random) -> Option<Machine> {
     Some(Machine {
         id: NodeId::new(&format!("n{node}")).ok()?,
@@ -163,7 +171,6 @@ fn machine(node: usize, swarm: &Swarm, random: &mut Random) -> Option<Machine> {
         cut_to_etcd: 0,
         cut_from_etcd: 0,
         disk_fails: false,
-        damaged: vec![None; usize::from(swarm.shards)],
     })
 }
 
