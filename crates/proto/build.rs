@@ -5,13 +5,11 @@ use std::path::PathBuf;
 
 fn main() -> Result<()> {
     let root = "../../proto";
+    let files = ["admin", "check", "limits", "peer", "placement"];
     println!("cargo:rerun-if-changed={root}");
     let out = std::env::var_os("OUT_DIR").ok_or_else(|| Error::other("cargo sets OUT_DIR"))?;
     tonic_prost_build::configure()
         .bytes(".")
         .file_descriptor_set_path(PathBuf::from(out).join("drl.v1.bin"))
-        .compile_protos(
-            &[format!("{root}/drl/v1/check.proto"), format!("{root}/drl/v1/limits.proto")],
-            &[root.to_owned()],
-        )
+        .compile_protos(&files.map(|file| format!("{root}/drl/v1/{file}.proto")), &[root.to_owned()])
 }

@@ -39,7 +39,8 @@ impl RateLimit for CheckService {
         }
         let asks: Result<Vec<_>, Status> = checks.iter().map(convert::ask).collect();
         let decisions = self.judge.check_all(asks?).await.map_err(|refusal| refused(&refusal))?;
-        Ok(Response::new(v1::CheckBatchResponse { decisions: decisions.iter().map(convert::decision).collect() }))
+        let decisions = decisions.iter().map(convert::decision).collect();
+        Ok(Response::new(v1::CheckBatchResponse { decisions, refusals: Vec::new() }))
     }
 
     type CheckStreamStream = Answers;

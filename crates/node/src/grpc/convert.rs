@@ -33,6 +33,7 @@ pub(super) fn decision(decision: &Decision) -> v1::Decision {
         reset_after_nanos: decision.reset_after.0,
         policy_revision: decision.policy_revision,
         reason: reason(decision.reason).into(),
+        window_nanos: decision.window.0,
     }
 }
 
