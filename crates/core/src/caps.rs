@@ -168,3 +168,18 @@ pub const EMBEDDED_HISTORY_MAX: usize = 10_000;
 /// Messages of one check stream that are decided and wait for the journal. With the largest messages it covers 65,536 checks, a
 /// frame's worth; a client that does not read its answers holds no more than this.
 pub const STREAM_MESSAGES_IN_FLIGHT_MAX: usize = 64;
+
+/// Broken policies of etcd that are listed with their reasons; the rest is a number. More are not read by anybody.
+pub const BROKEN_POLICIES_LISTED_MAX: usize = 1_000;
+
+/// Longest reason of a broken policy that is kept: a line or two of a screen say what is wrong.
+pub const BROKEN_REASON_BYTES_MAX: usize = 512;
+
+/// Broken policies that one update from etcd may write into the log; the rest is a number, for a generator that is wrong everywhere.
+pub const BROKEN_POLICIES_LOGGED_MAX: usize = 20;
+
+/// Changes of policies that are put into force under one lock, some 100 us. More are made into a new set beside the old one.
+pub const POLICY_CHANGES_AT_ONCE_MAX: usize = 1_024;
+
+/// Records in one save of the last good policies: some 300 KiB, one write with its fsync.
+pub const LAST_GOOD_SAVE_RECORDS_MAX: usize = 1_000;
