@@ -183,3 +183,19 @@ pub const POLICY_CHANGES_AT_ONCE_MAX: usize = 1_024;
 
 /// Records in one save of the last good policies: some 300 KiB, one write with its fsync.
 pub const LAST_GOOD_SAVE_RECORDS_MAX: usize = 1_000;
+
+/// Checks that may be on their way to one peer, waiting or unanswered: what a busy pair of nodes decides in some ten milliseconds.
+/// More are refused, so that a peer that hangs costs a few MiB and not the node.
+pub const FORWARD_CHECKS_MAX: usize = 16_384;
+
+/// Messages to one peer that may be unanswered. What comes meanwhile waits and leaves as one message, so a slow journal makes
+/// messages larger and not more of them.
+pub const FORWARD_MESSAGES_IN_FLIGHT_MAX: usize = 16;
+
+/// How long a check that another node must decide may take in milliseconds, all tries together. Callers give up after a few
+/// seconds, and an answer that nobody waits for is a charge for nothing.
+pub const FORWARD_MILLIS_MAX: u64 = 2_000;
+
+/// How often one check follows an owner's word that somebody else is the owner by now. Two owners in a row within one check are
+/// rare already; more are a circle.
+pub const FORWARD_REDIRECTS_MAX: u8 = 3;
