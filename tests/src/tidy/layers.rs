@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("drl-store", &["drl-core"]),
     ("drl-coordination", &["drl-core"]),
     ("drl-configuration", &["drl-core", "drl-limits"]),
+    ("drl-policies", &["drl-core", "drl-limits", "drl-coordination", "drl-configuration"]),
     ("drl-client", &["drl-core", "drl-limits"]),
     ("drl-host", &["drl-core", "drl-limits", "drl-engine", "drl-store", "drl-configuration"]),
     ("drl-embedded", &["drl-core", "drl-limits", "drl-store", "drl-configuration", "drl-client", "drl-host"]),

@@ -1,0 +1,1 @@
+//! The service over embedded coordination: what is in force after which change, failure and restart.

@@ -1,0 +1,160 @@
+//! Writes what is in force to the disk, behind the changes: beside the runtime, in batches, one after the other. A save that fails is
+//! said and tried again, and nothing waits for it.
+//!
+//! Invariant: what is saved of a key is never older than what was saved of it before. A change of a key that still waits replaces the
+//! one that waits. The mark goes with the batch that leaves nothing waiting.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use drl_configuration::Entry;
+use drl_coordination::Key;
+use drl_core::caps::{LAST_GOOD_SAVE_RECORDS_MAX, LISTING_KEYS_MAX};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::record::{self, Mark};
+use crate::{LastGood, LastGoodError};
+
+/// The longest pause between two tries of a save that fails.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// What waits to be saved. Shared by whoever changes policies and the task that saves.
+#[derive(Debug)]
+pub(crate) struct Unsaved {
+    waiting: Mutex<Waiting>,
+    state: watch::Sender<SaveState>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// By key in etcd; `None` deletes. At most as many as a listing may have.
+    changes: BTreeMap<Key, Option<Entry>>,
+    mark: Option<Mark>,
+}
+
+/// How far saving is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct SaveState {
+    /// Changes that are not on disk, the one of the mark included.
+    pub(crate) unsaved: usize,
+    /// Why the last save failed; `None` when it did not.
+    pub(crate) trouble: Option<LastGoodError>,
+}
+
+#[derive(Debug, Clone)]
+struct Batch {
+    changes: BTreeMap<Key, Option<Entry>>,
+    mark: Option<Mark>,
+}
+
+impl Unsaved {
+    pub(crate) fn new() -> Self {
+        Self { waiting: Mutex::default(), state: watch::Sender::default() }
+    }
+
+    /// Changes that are in force, and the mark of what they lead to.
+    pub(crate) fn push(&self, changes: impl IntoIterator<Item = (Key, Option<Entry>)>, mark: Option<Mark>) {
+        let mut waiting = self.waiting();
+        for (key, entry) in changes {
+            // A disk that fails for so long is said all the time; what it misses it gets after the next start, by comparison.
+            if waiting.changes.len() < LISTING_KEYS_MAX || waiting.changes.contains_key(&key) {
+                waiting.changes.insert(key, entry);
+            }
+        }
+        waiting.mark = mark.or(waiting.mark);
+        let unsaved = waiting.len();
+        // Under the lock, as in `report`, so that the number that is said last is the one that came last.
+        if unsaved > 0 {
+            self.state.send_modify(|state| state.unsaved = unsaved);
+        }
+    }
+
+    pub(crate) fn state(&self) -> SaveState {
+        self.state.borrow().clone()
+    }
+
+    /// Resolves when nothing waits.
+    pub(crate) async fn until_saved(&self) {
+        // The sender lives as long as `self`, so that the wait cannot fail.
+        let _ = self.state.subscribe().wait_for(|state| state.unsaved == 0).await;
+    }
+
+    fn take(&self) -> Option<Batch> {
+        let mut waiting = self.waiting();
+        // One place is for the mark.
+        let full = LAST_GOOD_SAVE_RECORDS_MAX.saturating_sub(1);
+        let rest = waiting.changes.keys().nth(full).cloned();
+        let rest = rest.map(|key| waiting.changes.split_off(&key)).unwrap_or_default();
+        let changes = std::mem::replace(&mut waiting.changes, rest);
+        let mark = if waiting.changes.is_empty() { waiting.mark.take() } else { None };
+        let is_empty = changes.is_empty() && mark.is_none();
+        (!is_empty).then_some(Batch { changes, mark })
+    }
+
+    /// A batch that was not saved waits again, but for what has changed meanwhile.
+    fn put_back(&self, batch: Batch) {
+        let mut waiting = self.waiting();
+        for (key, entry) in batch.changes {
+            waiting.changes.entry(key).or_insert(entry);
+        }
+        waiting.mark = waiting.mark.or(batch.mark);
+    }
+
+    fn report(&self, trouble: Option<LastGoodError>) {
+        let waiting = self.waiting();
+        self.state.send_replace(SaveState { unsaved: waiting.len(), trouble });
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        self.changes.len().saturating_add(usize::from(self.mark.is_some()))
+    }
+}
+
+/// Saves for as long as it runs. A failed save is tried again after `pause`, then after twice that, and so on.
+pub(crate) async fn run(unsaved: Arc<Unsaved>, last_good: Arc<dyn LastGood>, pause: Duration) {
+    let mut state = unsaved.state.subscribe();
+    let mut next_pause = pause;
+    // The sender lives as long as `unsaved`.
+    while state.wait_for(|state| state.unsaved > 0).await.is_ok() {
+        let Some(batch) = unsaved.take() else {
+            unsaved.report(None);
+            continue;
+        };
+        match save(&last_good, batch.clone()).await {
+            Ok(()) => {
+                next_pause = pause;
+                unsaved.report(None);
+            }
+            Err(error) => {
+                tracing::error!(%error, retry_in = ?next_pause, "policies are in force and not on disk");
+                unsaved.put_back(batch);
+                unsaved.report(Some(error));
+                let _ = timeout(next_pause, std::future::pending::<()>()).await;
+                next_pause = next_pause.saturating_mul(2).min(PAUSE_MAX);
+            }
+        }
+    }
+}
+
+async fn save(last_good: &Arc<dyn LastGood>, batch: Batch) -> Result<(), LastGoodError> {
+    let last_good = Arc::clone(last_good);
+    let saving = tokio::task::spawn_blocking(move || last_good.save(&batch.records()));
+    saving.await.unwrap_or_else(|stopped| Err(LastGoodError { reason: stopped.to_string() }))
+}
+
+impl Batch {
+    fn records(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+        let changes =
+            self.changes.iter().map(|(key, entry)| (key.as_bytes().to_vec(), entry.as_ref().map(record::value)));
+        let mark = self.mark.map(|mark| (record::MARK_KEY.to_vec(), Some(mark.value())));
+        changes.chain(mark).collect()
+    }
+}
