@@ -6,12 +6,13 @@
 //! Rule (protocol, cold starts): T = max(stored, wall clock, the predecessor's `time_hi`), and every counter counts as exhausted
 //! from T for one window. The record stays `cold` until that floor is in the journal, synced, and the marker says so.
 
-use drl_core::{Epoch, ShardId, ShardTime};
+use drl_core::{ShardId, ShardTime};
 
 use super::agent::{NodeAgent, Turn};
 use super::bugs::{Bug, Bugs};
 use super::clock::ShardClock;
 use super::command::{Closed, Command};
+use super::event::Token;
 use super::local::{Freeze, Role, Stage, Written};
 use super::marker::{FloorState, Held, Origin};
 use super::pending::Pending;
@@ -46,6 +47,7 @@ impl<B: Bugs> NodeAgent<B> {
                 self.go_on(shard, turn);
                 continue;
             }
+            // The driver is told of every owner, so that it sends callers there, and of each only once.
             if answers.is_some() || (!is_mine && local.told != Some(epoch)) {
                 let closed = Closed::NotOwner { epoch, owner: record.owner.clone() };
                 self.leave(shard, closed, turn);
@@ -70,30 +72,25 @@ impl<B: Bugs> NodeAgent<B> {
             local.marker.held = Some(Held { epoch, generation, clock, floor });
             local.marker.wanted = None;
             local.promise = Promise::of(record);
-            local.role = Role::Adopting { epoch, origin, clock, stage: Stage::Persisting };
+            local.role = Role::Adopting { epoch, origin, clock, stage: Stage::Persisting(Token::default()) };
         }
         let mut facts: Vec<_> = adopted.iter().map(|(shard, _)| self.fact(*shard)).collect();
         facts.extend(self.seen_fact());
-        let epochs = adopted.iter().map(|(shard, record)| (*shard, record.epoch)).collect();
-        self.persist(facts, Pending::Adoptions(epochs), turn);
+        let shards: Vec<ShardId> = adopted.iter().map(|(shard, _)| *shard).collect();
+        let token = self.persist(facts, Pending::Adoptions(shards.clone()), turn);
+        for shard in shards {
+            if let Role::Adopting { stage, .. } = &mut self.locals[shard.index()].role {
+                *stage = Stage::Persisting(token);
+            }
+        }
     }
 
     /// Where the counters come from, and how shard time goes on.
     fn origin_of(&self, shard: ShardId, record: &ShardRecord, turn: &Turn<'_>) -> (Origin, ShardClock) {
         let local = &self.locals[shard.index()];
-        let named = (record.epoch, record.owner.generation);
         let held = local.marker.held;
-        let wanted = local.marker.wanted.filter(|wanted| (wanted.epoch, wanted.generation) == named);
-        let origin = match (wanted, held) {
-            (Some(wanted), _) => wanted.origin,
-            // Suspended, read again, and still the owner.
-            (None, Some(held)) if (held.epoch, held.generation) == named => match held.floor {
-                FloorState::Pending => Origin::Cold,
-                FloorState::Journaled => Origin::Resume,
-            },
-            _ if record.cold => Origin::Cold,
-            _ => Origin::Empty,
-        };
+        let otherwise = if record.cold { Origin::Cold } else { Origin::Empty };
+        let origin = local.marker.resumes(record).unwrap_or(otherwise);
         let carried_on = held.map(|held| held.clock.carried_on(local.latest, turn.now));
         let restarted = ShardClock::starting(turn.now.wall, turn.now);
         let clock = match (origin, carried_on) {
@@ -113,12 +110,11 @@ impl<B: Bugs> NodeAgent<B> {
         stored.max(turn.now.wall).max(self.own_time_hi())
     }
 
-    /// The promises are on disk.
-    pub(super) fn promised(&mut self, adopted: &[(ShardId, Epoch)], turn: &mut Turn<'_>) {
-        for (shard, promised) in adopted {
-            let local = &mut self.locals[shard.index()];
-            if let Role::Adopting { epoch, stage, .. } = &mut local.role
-                && *epoch == *promised
+    /// The promises are on disk. Only for the adoptions that were asked for with this token: a shard may have gone and come back.
+    pub(super) fn promised(&mut self, shards: &[ShardId], promised: Token, turn: &mut Turn<'_>) {
+        for shard in shards {
+            if let Role::Adopting { stage, .. } = &mut self.locals[shard.index()].role
+                && *stage == Stage::Persisting(promised)
             {
                 *stage = Stage::Covering;
             }
@@ -176,19 +172,18 @@ impl<B: Bugs> NodeAgent<B> {
         self.locals[shard.index()].in_flight = Some(token);
     }
 
-    /// Takes `cold` off the records whose floor is in the journal.
+    /// Takes `cold` off the records whose floor is in the journal. Roles follow the records, so an active shard's record is this
+    /// node's own, under the epoch of the role.
     pub(super) fn settle(&mut self, turn: &mut Turn<'_>) {
         let mut changes = Vec::new();
         for shard in self.shards.iter() {
             let local = &self.locals[shard.index()];
             let is_journaled = local.marker.held.is_some_and(|held| held.floor == FloorState::Journaled);
-            let Role::Active { epoch, .. } = local.role else { continue };
-            if local.in_flight.is_some() || !is_journaled {
+            if local.in_flight.is_some() || !is_journaled || !matches!(local.role, Role::Active { .. }) {
                 continue;
             }
             if let Some(versioned) = self.known.record(shard)
                 && versioned.record.cold
-                && versioned.record.epoch == epoch
             {
                 changes.push((shard, versioned.changed, versioned.record.settled()));
             }

@@ -168,6 +168,7 @@ impl<B: Bugs> NodeAgent<B> {
         if self.phase != Phase::Serving {
             return;
         }
+        self.thaw(turn);
         self.claim(turn);
         self.settle(turn);
         self.spread(turn);

@@ -19,7 +19,7 @@ use super::agent::{Leaving, NodeAgent, Turn};
 use super::bugs::{Bug, Bugs};
 use super::command::Command;
 use super::event::Token;
-use super::local::{Freeze, Role};
+use super::local::Role;
 use super::marker::{Origin, Wanted};
 use super::pending::Pending;
 use super::record::{Holder, ShardRecord};
@@ -196,25 +196,8 @@ impl<B: Bugs> NodeAgent<B> {
                     self.beats.next = self.beats.next.min(turn.now.boottime);
                 }
                 self.learn(view, turn);
-                self.thaw_refused(shards, turn);
             }
             Outcome::LeaseGone | Outcome::Unknown => {}
-        }
-    }
-
-    /// A refused swap will not happen any more, so what still belongs to this node goes on.
-    fn thaw_refused(&mut self, shards: &[ShardId], turn: &mut Turn<'_>) {
-        let me = self.myself();
-        for shard in shards {
-            let named = self.known.record(*shard).filter(|versioned| versioned.record.owner == me);
-            let named = named.map(|versioned| versioned.record.epoch);
-            let local = &mut self.locals[shard.index()];
-            if let Role::Frozen { epoch, clock, stage: Freeze::Unwritten } = local.role
-                && named == Some(epoch)
-            {
-                local.role = Role::Active { epoch, clock };
-                turn.say(Command::Thaw { shard: *shard });
-            }
         }
     }
 }

@@ -27,7 +27,8 @@ pub enum Event {
     Ended { token: Token, outcome: Outcome },
     /// Facts are on disk.
     Persisted { token: Token },
-    /// The watch delivered a change.
+    /// The watch delivered a change: everything that one transaction wrote, at once. A record and the heartbeat that was written with
+    /// it belong together.
     Changed(View),
     /// The watch ended, or what it would deliver was compacted away.
     WatchBroken,

@@ -130,15 +130,12 @@ impl<B: Bugs> NodeAgent<B> {
     pub(super) fn renew(&mut self, lease: LeaseId, turn: &mut Turn<'_>) {
         let sent = turn.now.boottime;
         let time_hi = self.time_hi(sent);
-        let transaction = self.renewal(lease, time_hi);
-        let token = self.wait_for(Pending::Renew { lease, sent, time_hi });
+        let guards = vec![Guard::NodeAbsent(self.me.clone()), self.last_beat()];
+        let writes = vec![self.own_key(lease), Write::Beat { node: self.me.clone(), time_hi }];
+        let transaction = Transaction::new(guards, writes);
+        let token = self.wait_for(Pending::Renew { lease, sent, time_hi, transaction: transaction.clone() });
         self.beats.outstanding = Some(token);
         turn.say(Command::Transact { token, transaction });
-    }
-
-    pub(super) fn renewal(&self, lease: LeaseId, time_hi: ShardTime) -> Transaction {
-        let guards = vec![Guard::NodeAbsent(self.me.clone()), self.last_beat()];
-        Transaction::new(guards, vec![self.own_key(lease), Write::Beat { node: self.me.clone(), time_hi }])
     }
 
     pub(super) fn renewed(
@@ -161,11 +158,12 @@ impl<B: Bugs> NodeAgent<B> {
             Outcome::Refused(view) => {
                 let entry = view.nodes.iter().find(|(node, _)| *node == self.me).and_then(|(_, entry)| *entry);
                 self.learn(view, turn);
-                if entry.is_some_and(|entry| entry.lease == lease) {
+                match entry {
                     // An earlier attempt did it; the next heartbeat says until when.
-                    self.lease = Some(lease);
-                } else {
-                    self.stop(StopReason::NodeIdInUse, turn);
+                    Some(entry) if entry.lease == lease => self.lease = Some(lease),
+                    Some(_) => self.stop(StopReason::NodeIdInUse, turn),
+                    // An earlier attempt did it, and that session is gone too; or a heartbeat came late.
+                    None => self.session_gone(turn),
                 }
             }
             Outcome::LeaseGone | Outcome::Unknown => self.session_gone(turn),

@@ -49,8 +49,8 @@ pub(crate) enum Role {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// The promise is on its way to the disk.
-    Persisting,
+    /// The promise is on its way to the disk, with this token.
+    Persisting(Token),
     /// Waits for a heartbeat whose `time_hi` covers the shard's time.
     Covering,
 }

@@ -55,18 +55,25 @@ pub enum Origin {
 }
 
 impl RoleMarker {
-    /// How the ownership of `record`, which names an earlier lifetime of this node, may go on from this directory. `None`: it may
-    /// not, and the rules for a cold take-over apply to this node too.
+    /// How the ownership of `record`, which names this node in this lifetime or an earlier one, may go on from this directory.
+    /// `None`: it may not, and the rules for a cold take-over apply to this node too.
     #[must_use]
     pub fn resumes(&self, record: &ShardRecord) -> Option<Origin> {
-        let named = (record.epoch, record.owner.generation);
-        if let Some(held) = self.held.filter(|held| (held.epoch, held.generation) == named) {
-            let is_lost = record.cold && held.floor == FloorState::Pending;
-            return Some(if is_lost { Origin::Cold } else { Origin::Resume });
+        if let Some(held) = self.held.filter(|held| is_of(record, held.epoch, held.generation)) {
+            return Some(match held.floor {
+                FloorState::Pending => Origin::Cold,
+                FloorState::Journaled => Origin::Resume,
+            });
         }
-        let wanted = self.wanted.filter(|wanted| (wanted.epoch, wanted.generation) == named)?;
+        let wanted = self.wanted.filter(|wanted| is_of(record, wanted.epoch, wanted.generation))?;
         Some(wanted.origin)
     }
+}
+
+/// Whether `record` is of that very ownership. The epoch alone is not enough: what was wanted may have gone to another lifetime, and
+/// this directory may be a copy.
+fn is_of(record: &ShardRecord, epoch: Epoch, generation: Generation) -> bool {
+    (record.epoch, record.owner.generation) == (epoch, generation)
 }
 
 #[cfg(test)]
@@ -101,12 +108,14 @@ mod tests {
         let marker = RoleMarker { wanted, ..held(4, 9, FloorState::Journaled) };
         assert_eq!(marker.resumes(&record(5, 10)), Some(Origin::Resume));
         assert_eq!(marker.resumes(&record(4, 9)), Some(Origin::Resume), "the transaction did not happen");
+        assert_eq!(marker.resumes(&record(5, 11)), None, "it happened for a later lifetime");
+        assert_eq!(marker.resumes(&record(6, 10)), None, "and went on from there");
     }
 
     #[test]
     fn cold_without_a_journaled_floor_is_exhausted_again() {
         let cold = ShardRecord { cold: true, ..record(4, 9) };
-        assert_eq!(held(4, 9, FloorState::Pending).resumes(&cold), Some(Origin::Cold));
+        assert_eq!(held(4, 9, FloorState::Pending).resumes(&cold), Some(Origin::Cold), "`cold` goes only after that");
         assert_eq!(held(4, 9, FloorState::Journaled).resumes(&cold), Some(Origin::Resume));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: an answer is taken once. One that comes twice, or after its session has ended, finds nothing.
 
-use drl_core::{Epoch, Generation, Nanos, ShardId, ShardTime};
+use drl_core::{Generation, Nanos, ShardId, ShardTime};
 
 use super::agent::{NodeAgent, Turn};
 use super::bugs::Bugs;
@@ -30,11 +30,11 @@ pub(super) enum Pending {
     Beat { sent: Nanos, time_hi: ShardTime },
     RenewGrant,
     RenewNoted(LeaseId),
-    Renew { lease: LeaseId, sent: Nanos, time_hi: ShardTime },
+    Renew { lease: LeaseId, sent: Nanos, time_hi: ShardTime, transaction: Transaction },
     Announce(Transaction),
     Intents(Vec<Claim>),
     Records { transaction: Transaction, shards: Vec<ShardId> },
-    Adoptions(Vec<(ShardId, Epoch)>),
+    Adoptions(Vec<ShardId>),
     FloorNoted(ShardId),
 }
 
@@ -63,7 +63,7 @@ impl<B: Bugs> NodeAgent<B> {
             Pending::Register { lease, transaction } => self.registered(lease, transaction, outcome, turn),
             Pending::ReadAll(_) => self.read(outcome, turn),
             Pending::Beat { sent, time_hi } => self.beat_ended(sent, time_hi, outcome, turn),
-            Pending::Renew { lease, sent, time_hi } => self.renewed(lease, sent, time_hi, outcome, turn),
+            Pending::Renew { lease, sent, time_hi, .. } => self.renewed(lease, sent, time_hi, outcome, turn),
             Pending::Announce(_) => self.announced(outcome, turn),
             Pending::Records { transaction, shards } => self.records_ended(&transaction, &shards, outcome, turn),
             _ => {}
@@ -78,7 +78,7 @@ impl<B: Bugs> NodeAgent<B> {
             Pending::RenewNoted(lease) => self.renew(lease, turn),
             Pending::Promised => self.serve(turn),
             Pending::Intents(claims) => self.take_claims(claims, token, turn),
-            Pending::Adoptions(adopted) => self.promised(&adopted, turn),
+            Pending::Adoptions(adopted) => self.promised(&adopted, token, turn),
             Pending::FloorNoted(shard) => self.locals[shard.index()].in_flight = None,
             _ => {}
         }

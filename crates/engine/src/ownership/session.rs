@@ -231,12 +231,8 @@ impl<B: Bugs> NodeAgent<B> {
             Pending::Register { transaction, .. }
             | Pending::ReadAll(transaction)
             | Pending::Announce(transaction)
+            | Pending::Renew { transaction, .. }
             | Pending::Records { transaction, .. } => Command::Transact { token, transaction: transaction.clone() },
-            Pending::Renew { lease, sent, time_hi } => {
-                let transaction = self.renewal(*lease, *time_hi);
-                let _ = sent;
-                Command::Transact { token, transaction }
-            }
             _ => return,
         };
         turn.say(command);

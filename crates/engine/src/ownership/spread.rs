@@ -79,14 +79,26 @@ impl<B: Bugs> NodeAgent<B> {
                     let target = Holder { node: node.clone(), generation: entry.generation };
                     swaps.entry(target).or_default().push(*shard);
                 }
-                _ => {
-                    self.locals[shard.index()].role = Role::Active { epoch, clock };
-                    turn.say(Command::Thaw { shard: *shard });
-                }
+                // Nothing is sent for it, so it thaws.
+                _ => {}
             }
         }
         for (target, shards) in swaps {
             self.swap(&target, &shards, turn);
+        }
+    }
+
+    /// Goes on with what was frozen and is still this node's, when nothing is on its way that could hand it over: a swap that was
+    /// refused will not happen any more. Roles have followed the records before.
+    pub(super) fn thaw(&mut self, turn: &mut Turn<'_>) {
+        for shard in self.shards.iter() {
+            let local = &mut self.locals[shard.index()];
+            if let Role::Frozen { epoch, clock, stage: Freeze::Unwritten } = local.role
+                && local.in_flight.is_none()
+            {
+                local.role = Role::Active { epoch, clock };
+                turn.say(Command::Thaw { shard });
+            }
         }
     }
 

@@ -82,6 +82,24 @@ fn a_session_that_was_created_again_too_late_does_not_count() {
 }
 
 #[test]
+fn a_session_that_was_created_again_and_lost_again_before_its_answer_came_is_created_once_more() {
+    let mut node = serving();
+    let token = next_beat(&mut node);
+    let mut absent = at(8);
+    absent.nodes = vec![(id("n1"), None)];
+    let Command::Grant { token } = node.refused(token, absent)[0] else { panic!("a lease comes first") };
+    let granted = node.step(Event::Granted { token, lease: LeaseId(12), generation: Generation(999) });
+    let renewal = node.persisted(&granted);
+    let (token, transaction) = transactions(&renewal).next().unwrap();
+    node.step(Event::Ended { token, outcome: Outcome::Unknown });
+    assert_eq!(node.wake_after(500), [Command::Transact { token, transaction: transaction.clone() }], "as it was");
+    let mut gone = at(10);
+    gone.nodes = vec![(id("n1"), None)];
+    gone.beats = vec![(id("n1"), beat_of(9, 0))];
+    assert!(matches!(node.refused(token, gone)[..], [Command::Grant { .. }]));
+}
+
+#[test]
 fn another_lease_under_this_nodes_name_stops_it_at_once() {
     let mut node = serving();
     let token = next_beat(&mut node);

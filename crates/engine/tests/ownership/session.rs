@@ -134,3 +134,19 @@ fn a_record_below_a_promise_stops_a_node() {
         assert_eq!(node.committed(Token(4), everything(6, [record, None], &[])), [Command::Stop(reason)]);
     }
 }
+
+#[test]
+fn a_record_that_falls_below_a_promise_while_a_node_serves_stops_it() {
+    let mut node = Node::new();
+    let records = [owned_by(holder("n1", 9), 3, 4), owned_by(holder("n2", 7), 3, 4)];
+    let view = everything(6, records, &[("n2", entry(7, 2, 1))]);
+    let served = node.serve(found([held(3, 9), FoundShard::default()]), view);
+    let intents = node.persisted(&served);
+    node.committed(change(&intents).0, at(8));
+    // A backup was restored under a higher revision: nothing but the epoch says so.
+    let mut restored = at(1_000);
+    restored.records = vec![(shard(0), owned_by(holder("n2", 7), 3, 900))];
+    let reason = StopReason::EpochWentBack { shard: 0, found: 3, promised: 4 };
+    let stopped = node.step(Event::Changed(restored));
+    assert_eq!(stopped.last(), Some(&Command::Stop(reason)), "{stopped:?}");
+}

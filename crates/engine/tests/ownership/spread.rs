@@ -72,6 +72,23 @@ fn a_swap_without_an_outcome_stays_frozen_and_a_refused_one_thaws() {
 }
 
 #[test]
+fn a_shard_that_went_and_came_back_is_adopted_under_its_later_epoch() {
+    let mut node = owner_of_both();
+    let shard = frozen(&mut node);
+    let swapped = node.step(Event::Frozen { shards: vec![(shard, Written::Never)] });
+    let (token, _) = change(&swapped);
+    node.step(Event::Ended { token, outcome: Outcome::Unknown });
+    let mut view = at(14);
+    view.records = vec![(shard, owned_by(holder("n1", 100), 3, 14))];
+    let back = node.step(Event::Changed(view));
+    let closed = drl_engine::ownership::Closed::NotOwner { epoch: drl_core::Epoch(3), owner: holder("n1", 100) };
+    assert!(
+        matches!(&back[..], [Command::Close { closed: now, .. }, Command::Persist { .. }] if *now == closed),
+        "{back:?}"
+    );
+}
+
+#[test]
 fn a_node_that_drains_gives_away_what_it_can_and_says_what_still_names_it() {
     let mut node = owner_of_both();
     let kept = frozen(&mut node);
