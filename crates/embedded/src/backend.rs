@@ -1,8 +1,8 @@
 //! The client's backend over a host in this process.
 
 use drl_client::{Answer, Backend, CheckError, CheckRequest, Cost, Decision, ShardTime};
-use drl_core::LimitKey;
-use drl_host::{Action, Ask, Host, PolicyOf, Refused, Stopped};
+use drl_core::{Epoch, LimitKey};
+use drl_host::{Action, Ask, Host, NotReleased, PolicyOf, Refused};
 
 pub(crate) struct Embedded {
     host: Host,
@@ -18,10 +18,10 @@ impl Backend for Embedded {
     fn check<'a>(&'a self, checks: &'a [CheckRequest<'a>]) -> Answer<'a, Vec<Decision>> {
         Box::pin(async move {
             let asks: Vec<Ask<'_>> = checks.iter().map(|check| ask(check, Action::Charge)).collect();
-            let mut decisions = Vec::with_capacity(asks.len());
-            let ticket = self.host.decide(&asks, &mut decisions).map_err(refused)?;
-            self.host.committed(ticket).await.map_err(|error| stopped(&error))?;
-            Ok(decisions)
+            let mut answers = Vec::with_capacity(asks.len());
+            let ticket = self.host.decide(&asks, &mut answers).map_err(refused)?;
+            self.host.committed(ticket).await.map_err(|error| not_released(&error))?;
+            answers.into_iter().map(|answer| answer.map_err(|error| failed(error.into()))).collect()
         })
     }
 
@@ -30,32 +30,34 @@ impl Backend for Embedded {
     }
 
     fn refund<'a>(&'a self, key: LimitKey<'a>, cost: Cost, decided_at: Option<ShardTime>) -> Answer<'a, ()> {
-        Box::pin(async move { self.host.refund(key, cost, decided_at).await.map_err(failed) })
+        Box::pin(async move { self.host.refund(key, cost, decided_at, Epoch(0)).await.map_err(failed) })
     }
 
     fn reset<'a>(&'a self, key: LimitKey<'a>) -> Answer<'a, ()> {
-        Box::pin(async move { self.host.reset(key).await.map_err(failed) })
+        Box::pin(async move { self.host.reset(key, Epoch(0)).await.map_err(failed) })
     }
 }
 
 fn ask<'a>(check: &CheckRequest<'a>, action: Action) -> Ask<'a> {
-    Ask { key: check.key(), cost: check.units(), action, policy: PolicyOf::Configured }
+    Ask { key: check.key(), cost: check.units(), action, policy: PolicyOf::Configured, epoch: Epoch(0) }
 }
 
 fn failed(error: drl_host::CheckError) -> CheckError {
     match error {
         drl_host::CheckError::Refused(error) => refused(error),
-        drl_host::CheckError::Stopped(error) => stopped(&error),
+        drl_host::CheckError::NotReleased(error) => not_released(&error),
+        // A host that stands alone answers for every shard.
+        drl_host::CheckError::NotHere(error) => CheckError::Unavailable { reason: error.to_string() },
     }
 }
 
 fn refused(error: Refused) -> CheckError {
     match error {
-        Refused::Stopped(error) => stopped(&error),
+        Refused::Stopped(error) => CheckError::Unavailable { reason: error.to_string() },
         Refused::Busy | Refused::BatchTooLong { .. } => CheckError::Busy { reason: error.to_string() },
     }
 }
 
-fn stopped(error: &Stopped) -> CheckError {
+fn not_released(error: &NotReleased) -> CheckError {
     CheckError::Unavailable { reason: error.to_string() }
 }

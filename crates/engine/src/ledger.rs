@@ -8,7 +8,8 @@ use drl_limits::{Decision, Policy};
 
 use crate::dictionary::DictionaryWriter;
 use crate::frame::{FrameWriter, Head};
-use crate::ownership::{Bug, Bugs, NoBugs, Written};
+use crate::gate::Gate;
+use crate::ownership::{Bug, Bugs, NoBugs, ShardClock, Written};
 use crate::page::{HEAD_BUCKET, Page, PageWriter, write_head};
 use crate::row::Place;
 use crate::shard::{Outcome, Presence, Shard, bucket_of};
@@ -105,6 +106,14 @@ impl<B: Bugs> Ledger<B> {
         self.touched = self.shards.iter().map(|shard| shard.id).collect();
         self.shards.iter_mut().for_each(|shard| shard.presence = Presence::Present);
         self.open_rows = 0;
+    }
+
+    /// Answers for every shard from now on, whatever the time: a node that stands alone.
+    pub fn stand_alone(&mut self, clock: ShardClock) {
+        self.deadline = Nanos::MAX;
+        for shard in &mut self.shards {
+            shard.gate = Gate::Open(clock);
+        }
     }
 
     /// Rows in the open frame.

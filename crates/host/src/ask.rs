@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use drl_core::{CommitNo, Cost, LimitKey};
-use drl_limits::Policy;
+use drl_core::{CommitNo, Cost, Epoch, LimitKey, ShardId};
+use drl_limits::{Decision, Policy};
+
+use crate::error::NotHere;
 
 /// One check.
 #[derive(Debug, Clone, Copy)]
@@ -13,7 +15,12 @@ pub struct Ask<'a> {
     pub cost: Cost,
     pub action: Action,
     pub policy: PolicyOf<'a>,
+    /// The newest epoch of the key's shard that the asker knows of; zero: none.
+    pub epoch: Epoch,
 }
+
+/// What became of one check. [`NotHere`]: another node must be asked, or nobody can answer now; nothing was charged.
+pub type Answer = Result<Decision, NotHere>;
 
 /// Whether a check that passes is charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,17 +38,23 @@ pub enum PolicyOf<'a> {
     Given(&'a Arc<Policy>),
 }
 
-/// What must be committed before the answers of a batch may leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What must hold before the answers of a batch may leave: the journal has their frame, and this process still owns their shards.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[must_use = "an admission may leave only when its frame is committed: await Host::committed"]
-pub struct Ticket(pub(crate) Option<CommitNo>);
+pub struct Ticket {
+    pub(crate) commit: Option<CommitNo>,
+    /// Under which epoch each admission was decided. A node that stands alone owns everything and notes nothing.
+    pub(crate) decided: Vec<(ShardId, Epoch)>,
+}
 
 impl Ticket {
     /// A ticket that waits for nothing.
-    pub const NONE: Self = Self(None);
+    pub const NONE: Self = Self { commit: None, decided: Vec::new() };
 
-    /// The one of both that waits longer.
-    pub fn and(self, other: Self) -> Self {
-        Self(self.0.max(other.0))
+    /// One ticket for both.
+    pub fn and(mut self, other: Self) -> Self {
+        self.commit = self.commit.max(other.commit);
+        self.decided.extend(other.decided);
+        self
     }
 }

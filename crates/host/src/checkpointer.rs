@@ -53,7 +53,8 @@ fn checkpoint(inner: &Inner, covered: CommitNo) -> Result<CommitNo, WriteError> 
     let (mut bytes, mut written) = (0, 0);
     for shard in inner.shards().iter() {
         let Ok(mut state) = inner.lock() else { return Ok(covered) };
-        let pages = state.ledger.take_pages(shard, inner.clock.now());
+        let now = state.ledger.time_of(shard, clock::monotonic());
+        let pages = state.ledger.take_pages(shard, now);
         drop(state);
         bytes += pages.iter().map(|page| page.payload.len()).sum::<usize>();
         portion.extend(pages.into_iter().map(|page| (PageId { shard, bucket: page.bucket }, page.payload)));

@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use drl_core::{Nanos, ShardTime};
+use drl_engine::ownership::{BootId, Moment};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Time since the machine started, suspend included.
@@ -29,22 +30,18 @@ pub fn boot_id() -> std::io::Result<String> {
     Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 
-/// Shard time as this process carries it on: a moment that was agreed on, plus the monotonic time since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ShardClock {
-    pub(crate) base: ShardTime,
-    /// Monotonic time at `base`.
-    pub(crate) at: Nanos,
+/// All clocks at once, as ownership takes them.
+#[must_use]
+pub fn moment(boot: BootId) -> Moment {
+    Moment { boot, boottime: monotonic(), wall: wall() }
 }
 
-impl ShardClock {
-    pub(crate) fn now(&self) -> ShardTime {
-        self.at_monotonic(monotonic())
-    }
-
-    pub(crate) const fn at_monotonic(&self, monotonic: Nanos) -> ShardTime {
-        self.base.plus(Nanos(monotonic.0.saturating_sub(self.at.0)))
-    }
+/// The number of a boot id: the hexadecimal digits of the kernel's UUID. Ids that are none (tests have such) get one by folding.
+#[must_use]
+pub fn boot_number(boot_id: &str) -> BootId {
+    let digits: String = boot_id.chars().filter(|digit| *digit != '-').collect();
+    let folded = || boot_id.bytes().fold(0, |number: u128, byte| number.rotate_left(8) ^ u128::from(byte));
+    BootId(u128::from_str_radix(&digits, 16).unwrap_or_else(|_| folded()))
 }
 
 #[cfg(test)]
@@ -52,10 +49,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shard_time_is_carried_on_by_the_monotonic_clock_and_never_back() {
-        let clock = ShardClock { base: ShardTime(1_000), at: Nanos(50) };
-        assert_eq!(clock.at_monotonic(Nanos(53)), ShardTime(1_003));
-        assert_eq!(clock.at_monotonic(Nanos(49)), ShardTime(1_000));
+    fn boots_are_told_apart_by_their_ids() {
+        let number = boot_number("1b4e28ba-2fa1-11d2-883f-0016d3cca427");
+        assert_eq!(number, BootId(0x1b4e_28ba_2fa1_11d2_883f_0016_d3cc_a427));
+        assert_ne!(boot_number("boot-1"), boot_number("boot-2"));
         assert!(monotonic() <= monotonic());
     }
 }

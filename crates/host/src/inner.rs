@@ -10,9 +10,9 @@ use drl_core::{IdentityKey, Nanos, ShardCount};
 use drl_engine::Ledger;
 use drl_store::Store;
 
-use crate::clock::ShardClock;
 use crate::error::Stopped;
 use crate::options::HostOptions;
+use crate::ownership::Signals;
 use crate::progress::Progress;
 use crate::stats::Counts;
 
@@ -23,7 +23,8 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) configuration: Arc<dyn ConfigurationService>,
     pub(crate) identity: IdentityKey,
-    pub(crate) clock: ShardClock,
+    /// What ownership is told of; `None` on a node that stands alone.
+    pub(crate) signals: Option<Signals>,
     pub(crate) options: HostOptions,
     pub(crate) progress: Progress,
     pub(crate) counts: Counts,

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use drl_core::ShardCount;
+use drl_core::{IdentityKey, ShardCount};
 
 /// Everything that is chosen when a host is opened.
 #[derive(Debug, Clone)]
@@ -30,6 +30,14 @@ impl HostOptions {
             checkpoint_every: Duration::from_mins(1),
         }
     }
+}
+
+/// The cluster that a host is a member of.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    pub name: String,
+    /// The key of its counters' identities, the same on every node.
+    pub identity: IdentityKey,
 }
 
 /// When a frame is forced to disk.

@@ -48,7 +48,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn decided(&self, decisions: &[Decision]) {
+    pub(crate) fn decided<'a>(&self, decisions: impl Iterator<Item = &'a Decision>) {
         let (mut admitted, mut denied, mut unknown, mut shadow) = (0, 0, 0, 0);
         for decision in decisions {
             match decision.reason {

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use drl_configuration::{ConfigurationService, Matched, RateLimitConfiguration};
-use drl_core::{ClientId, Cost, LimitKey, Namespace, ShardCount};
-use drl_host::{Action, Ask, CheckError, Host, HostOptions, JournalSync, OpenError, PolicyOf, Refused, UnknownClient};
+use drl_core::{ClientId, Cost, Epoch, LimitKey, Namespace, ShardCount};
+use drl_host::{
+    Action, Ask, CheckError, Host, HostOptions, JournalSync, NotReleased, OpenError, PolicyOf, Refused, UnknownClient,
+};
 use drl_limits::{Algorithm, Decision, Limit, Mode, Policy, PolicySpec, Reason, Retry};
 use drl_store::{Crash, Damage, MemoryStore, Store};
 use tokio::sync::watch;
@@ -63,7 +65,7 @@ fn open(store: &Arc<MemoryStore>, configuration: &Arc<ForAll>) -> Host {
 
 fn ask(client: &str) -> Ask<'_> {
     let key = LimitKey::new(Namespace::DEFAULT, ClientId::new(client.as_bytes()).unwrap());
-    Ask { key, cost: Cost::ONE, action: Action::Charge, policy: PolicyOf::Configured }
+    Ask { key, cost: Cost::ONE, action: Action::Charge, policy: PolicyOf::Configured, epoch: Epoch(0) }
 }
 
 /// kill -9: the old process can write nothing from here on, and says no goodbye.
@@ -99,13 +101,13 @@ fn an_answer_waits_for_its_frame_and_a_failed_write_answers_nobody() {
     store.fail_next_write("No space left on device");
     let mut decisions = Vec::new();
     let ticket = host.decide(&[ask("alice")], &mut decisions).unwrap();
-    assert!(decisions[0].allowed, "it was decided at once");
+    assert!(decisions[0].as_ref().unwrap().allowed, "it was decided at once");
     let stopped = pollster::block_on(host.committed(ticket)).unwrap_err();
     assert!(stopped.to_string().contains("No space left on device"), "{stopped}");
     let refused = pollster::block_on(host.check(ask("bob"))).unwrap_err();
     assert!(matches!(refused, CheckError::Refused(Refused::Stopped(_))), "{refused:?}");
     assert!(host.ready().is_err());
-    assert_eq!(pollster::block_on(host.stopped()), stopped);
+    assert_eq!(NotReleased::Stopped(pollster::block_on(host.stopped())), stopped);
 }
 
 #[test]
@@ -117,7 +119,7 @@ fn a_batch_of_denials_waits_for_nothing() {
     let mut decisions = Vec::new();
     let ticket = host.decide(&[ask("alice"), ask("alice")], &mut decisions).unwrap();
     pollster::block_on(host.committed(ticket)).unwrap();
-    assert!(decisions.iter().all(|decision| !decision.allowed));
+    assert!(decisions.iter().flatten().all(|decision| !decision.allowed));
 }
 
 #[test]
@@ -153,7 +155,7 @@ fn a_journal_that_lost_a_frame_admits_nobody_beyond_the_limit_however_often_it_r
     let host = open(&store, &limits);
     assert!(host.stats().doubts.is_empty(), "said once");
     assert_eq!(allowed_of(&host, "alice", 10), 0, "the floor survives");
-    pollster::block_on(host.reset(ask("alice").key)).unwrap();
+    pollster::block_on(host.reset(ask("alice").key, Epoch(0))).unwrap();
     assert_eq!(allowed_of(&host, "alice", 20), 10, "a reset overrides it");
     assert_eq!(allowed_of(&host, "bob", 10), 0, "for that client only");
 }
@@ -371,8 +373,8 @@ fn a_refund_gives_back_and_a_reset_forgets() {
     let (store, limits) = (Arc::new(MemoryStore::new()), ForAll::new(Some(policy(3))));
     let host = open(&store, &limits);
     assert_eq!(allowed_of(&host, "alice", 5), 3);
-    pollster::block_on(host.refund(ask("alice").key, Cost::ONE, None)).unwrap();
+    pollster::block_on(host.refund(ask("alice").key, Cost::ONE, None, Epoch(0))).unwrap();
     assert_eq!(allowed_of(&host, "alice", 5), 1);
-    pollster::block_on(host.reset(ask("alice").key)).unwrap();
+    pollster::block_on(host.reset(ask("alice").key, Epoch(0))).unwrap();
     assert_eq!(allowed_of(&host, "alice", 5), 3);
 }

@@ -7,9 +7,9 @@ use std::task::{Context, Poll, Waker};
 
 use drl_configuration::InMemory;
 use drl_core::caps::{BATCH_CHECKS_MAX, FRAME_ROWS_MAX};
-use drl_core::{ClientId, CommitNo, Cost, LimitKey, Namespace};
-use drl_host::{Action, Ask, Host, HostOptions, PolicyOf, Refused, Ticket};
-use drl_limits::{Decision, Limit, Policy, PolicySpec};
+use drl_core::{ClientId, CommitNo, Cost, Epoch, LimitKey, Namespace};
+use drl_host::{Action, Answer, Ask, Host, HostOptions, PolicyOf, Refused, Ticket};
+use drl_limits::{Limit, Policy, PolicySpec};
 use drl_store::{
     CommitSync, KeyValue, MemoryStore, PageId, Record, RecordKind, RecoverError, Recovered, Recovery, Store, WriteError,
 };
@@ -74,7 +74,10 @@ fn charge(host: &Host, policy: &Arc<Policy>, clients: std::ops::Range<usize>) ->
 fn asks<'a>(names: &'a [String], policy: &'a Arc<Policy>) -> Vec<Ask<'a>> {
     let key = |name: &'a String| LimitKey::new(Namespace::DEFAULT, ClientId::new(name.as_bytes()).unwrap());
     let policy = PolicyOf::Given(policy);
-    names.iter().map(|name| Ask { key: key(name), cost: Cost::ONE, action: Action::Charge, policy }).collect()
+    names
+        .iter()
+        .map(|name| Ask { key: key(name), cost: Cost::ONE, action: Action::Charge, policy, epoch: Epoch(0) })
+        .collect()
 }
 
 #[test]
@@ -94,9 +97,9 @@ fn who_waits_for_a_full_frame_is_decided_as_soon_as_it_is_taken() {
     assert_eq!(charge(&host, &policy, 1..2), Err(Refused::Busy));
     assert_eq!(host.stats().refused, 1);
 
-    let (names, mut decisions) = (["late".to_owned()], Vec::<Decision>::new());
+    let (names, mut answers) = (["late".to_owned()], Vec::<Answer>::new());
     let asks = asks(&names, &policy);
-    let mut waiting = Box::pin(host.decide_when_room(&asks, &mut decisions));
+    let mut waiting = Box::pin(host.decide_when_room(&asks, &mut answers));
     assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let_go.send(()).unwrap();
     // The full frame is being written now, so the next one is open.
@@ -105,7 +108,7 @@ fn who_waits_for_a_full_frame_is_decided_as_soon_as_it_is_taken() {
         panic!("there is room")
     };
     drop(waiting);
-    assert!(decisions[0].allowed);
+    assert!(answers[0].as_ref().unwrap().allowed);
     drop((let_go, begins));
     pollster::block_on(host.committed(ticket.unwrap())).unwrap();
     assert_eq!(host.stats().refused, 1, "who got a decision was not refused");

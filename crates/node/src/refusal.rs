@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use drl_core::{Cost, LimitKey, Namespace};
+use drl_core::{Cost, Epoch, LimitKey, Namespace};
 use drl_host::{Ask, CheckError, Host, Ticket};
 use drl_limits::Decision;
 use tokio::time::timeout;
@@ -37,23 +37,29 @@ impl Refusal {
 /// Decides a batch. While the open frame is full it waits for the next one, and is refused as busy only when that takes as long as a
 /// broken disk does.
 pub(crate) async fn decide(host: &Host, asks: &[Ask<'_>], decisions: &mut Vec<Decision>) -> Result<Ticket, Refusal> {
-    let decided = match timeout(COMMIT_TIMEOUT, host.decide_when_room(asks, decisions)).await {
+    let mut answers = Vec::with_capacity(asks.len());
+    let decided = match timeout(COMMIT_TIMEOUT, host.decide_when_room(asks, &mut answers)).await {
         Ok(decided) => decided,
         // The last try is the one that counts, whichever way it ends.
-        Err(_) => host.decide(asks, decisions),
+        Err(_) => host.decide(asks, &mut answers),
     };
-    Ok(decided.map_err(CheckError::from)?)
+    let ticket = decided.map_err(CheckError::from)?;
+    for answer in answers {
+        decisions.push(answer.map_err(CheckError::from)?);
+    }
+    Ok(ticket)
 }
 
 /// Waits until the answers that `ticket` stands for may leave.
 pub(crate) async fn committed(host: &Host, ticket: Ticket) -> Result<(), Refusal> {
     let committed = timeout(COMMIT_TIMEOUT, host.committed(ticket)).await.map_err(|_| Refusal::Slow)?;
-    committed.map_err(|stopped| Refusal::Check(stopped.into()))
+    committed.map_err(|error| Refusal::Check(error.into()))
 }
 
 /// Forgets what a client has used, whichever command charged it: beside a key of the default namespace lies that of `CL.THROTTLE`.
 pub(crate) async fn reset(host: &Host, key: LimitKey<'_>) -> Result<(), Refusal> {
-    let reset = async |key| Ok(timeout(COMMIT_TIMEOUT, host.reset(key)).await.map_err(|_| Refusal::Slow)??);
+    let reset =
+        async |key| Ok(timeout(COMMIT_TIMEOUT, host.reset(key, Epoch(0))).await.map_err(|_| Refusal::Slow)??);
     if key.namespace != Namespace::DEFAULT {
         return reset(key).await;
     }
@@ -63,5 +69,5 @@ pub(crate) async fn reset(host: &Host, key: LimitKey<'_>) -> Result<(), Refusal>
 
 /// Gives cost back that was charged just now.
 pub(crate) async fn refund(host: &Host, key: LimitKey<'_>, cost: Cost) -> Result<(), Refusal> {
-    Ok(timeout(COMMIT_TIMEOUT, host.refund(key, cost, None)).await.map_err(|_| Refusal::Slow)??)
+    Ok(timeout(COMMIT_TIMEOUT, host.refund(key, cost, None, Epoch(0))).await.map_err(|_| Refusal::Slow)??)
 }

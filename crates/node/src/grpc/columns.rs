@@ -1,7 +1,7 @@
 //! Checks and decisions in columns: what travels in a check stream.
 
 use drl_core::caps::BATCH_CHECKS_MAX;
-use drl_core::{ClientId, Cost, LimitKey};
+use drl_core::{ClientId, Cost, Epoch, LimitKey};
 use drl_host::{Action, Ask, PolicyOf};
 use drl_limits::Decision;
 use drl_proto::v1;
@@ -32,7 +32,7 @@ pub(super) fn asks(message: &v1::CheckStreamRequest) -> Result<Vec<Ask<'_>>, Sta
         rest = behind;
         let key = LimitKey::new(namespace, ClientId::new(id).map_err(invalid)?);
         let cost = message.costs.get(index).map_or(Ok(Cost::ONE), |cost| Cost::new(*cost)).map_err(invalid)?;
-        asks.push(Ask { key, cost, action: Action::Charge, policy: PolicyOf::Configured });
+        asks.push(Ask { key, cost, action: Action::Charge, policy: PolicyOf::Configured, epoch: Epoch(0) });
     }
     if !rest.is_empty() {
         return Err(invalid(format!("{} bytes of client ids are left over", rest.len())));

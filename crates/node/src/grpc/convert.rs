@@ -1,6 +1,6 @@
 //! Messages as nouns, and decisions as messages.
 
-use drl_core::{ClientId, Cost, LimitKey, Namespace};
+use drl_core::{ClientId, Cost, Epoch, LimitKey, Namespace};
 use drl_host::{Action, Ask, PolicyOf};
 use drl_limits::{Decision, Reason, Retry};
 use drl_proto::v1;
@@ -21,7 +21,7 @@ pub(super) fn ask(check: &v1::CheckRequest) -> Result<Ask<'_>, Status> {
     let key = key(&check.namespace, &check.client_id)?;
     let cost = check.cost.map_or(Ok(Cost::ONE), Cost::new).map_err(invalid)?;
     let action = if check.peek { Action::Peek } else { Action::Charge };
-    Ok(Ask { key, cost, action, policy: PolicyOf::Configured })
+    Ok(Ask { key, cost, action, policy: PolicyOf::Configured, epoch: Epoch(0) })
 }
 
 pub(super) fn decision(decision: &Decision) -> v1::Decision {

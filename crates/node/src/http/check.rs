@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use drl_configuration::ConfigurationService;
 use drl_core::caps::HTTP_BODY_BYTES_MAX;
-use drl_core::{ClientId, Cost, LimitKey, Namespace};
+use drl_core::{ClientId, Cost, Epoch, LimitKey, Namespace};
 use drl_host::{Action, Ask, PolicyOf};
 use drl_limits::{Decision, Reason, Retry};
 use serde::{Deserialize, Serialize};
@@ -104,7 +104,7 @@ pub(super) struct Decided {
 
 /// Decides, and fills in the header fields that every decision carries.
 pub(super) async fn decide(shared: &Shared, key: LimitKey<'_>, cost: Cost, action: Action) -> Result<Decided, Problem> {
-    let decision = shared.judge.check(Ask { key, cost, action, policy: PolicyOf::Configured }).await?;
+    let decision = shared.judge.check(Ask { key, cost, action, policy: PolicyOf::Configured, epoch: Epoch(0) }).await?;
     let mut headers = HeaderMap::new();
     let known = (decision.reason != Reason::UnknownClient).then(|| shared.policies.get(key)).flatten();
     let policy = known.as_ref().map(|found| &*found.policy);

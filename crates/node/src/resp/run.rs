@@ -3,7 +3,7 @@
 //!
 //! Invariant: replies leave in the order of the commands, one for each.
 
-use drl_core::{ClientId, Cost, LimitKey, Namespace};
+use drl_core::{ClientId, Cost, Epoch, LimitKey, Namespace};
 use drl_host::{Action, Ask, PolicyOf};
 use drl_limits::{Decision, Retry};
 
@@ -127,7 +127,13 @@ impl Check {
             Form::Throttle(slot) => (Namespace::THROTTLE, PolicyOf::Given(throttles.policy(slot)?)),
             Form::Allow | Form::Check => (Namespace::DEFAULT, PolicyOf::Configured),
         };
-        Some(Ask { key: LimitKey::new(namespace, client), cost: self.cost, action: Action::Charge, policy })
+        Some(Ask {
+            key: LimitKey::new(namespace, client),
+            cost: self.cost,
+            action: Action::Charge,
+            policy,
+            epoch: Epoch(0),
+        })
     }
 
     fn reply(&self, decision: &Decision, replies: &mut Replies) {
