@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use drl_core::caps::{TXN_BYTES_MAX, TXN_LIST_MAX};
 
-use crate::{Entry, Header, Key, LeaseId, Revision};
+use crate::{Entry, Header, Key, LeaseId, Prefix, Revision};
 
 /// A transaction. Operations of a branch run in order; a get sees the puts before it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,6 +29,8 @@ pub struct Txn {
 pub enum Compare {
     /// The key was last changed in exactly this revision; [`Revision::ABSENT`]: there is no such key.
     Changed { key: Key, at: Revision },
+    /// The key has been there without a gap since exactly this revision.
+    Created { key: Key, at: Revision },
     /// The key exists, under this lease.
     Lease { key: Key, is: LeaseId },
     /// The key exists, with exactly this value.
@@ -51,6 +53,10 @@ pub enum Op {
     Get {
         key: Key,
     },
+    /// Everything under a prefix. For what is known to be little: it comes in one message.
+    List {
+        prefix: Prefix,
+    },
 }
 
 /// What became of a transaction.
@@ -68,6 +74,8 @@ pub struct Reply {
     pub header: Header,
     /// One for each get of the branch, in order; `None`: no such key.
     pub read: Vec<Option<Entry>>,
+    /// One for each listing of the branch, in order; the entries of each by key.
+    pub listed: Vec<Vec<Entry>>,
 }
 
 /// A transaction that no store takes.
@@ -93,7 +101,10 @@ impl Compare {
     #[must_use]
     pub const fn key(&self) -> &Key {
         match self {
-            Self::Changed { key, .. } | Self::Lease { key, .. } | Self::Value { key, .. } => key,
+            Self::Changed { key, .. }
+            | Self::Created { key, .. }
+            | Self::Lease { key, .. }
+            | Self::Value { key, .. } => key,
         }
     }
 
@@ -104,21 +115,27 @@ impl Compare {
 }
 
 impl Op {
+    /// The one key that it is about.
     #[must_use]
-    pub const fn key(&self) -> &Key {
+    pub const fn key(&self) -> Option<&Key> {
         match self {
-            Self::Put { key, .. } | Self::Delete { key } | Self::Get { key } => key,
+            Self::Put { key, .. } | Self::Delete { key } | Self::Get { key } => Some(key),
+            Self::List { .. } => None,
         }
     }
 
     #[must_use]
     pub const fn is_change(&self) -> bool {
-        !matches!(self, Self::Get { .. })
+        matches!(self, Self::Put { .. } | Self::Delete { .. })
     }
 
     fn bytes(&self) -> usize {
         let value = if let Self::Put { value, .. } = self { value.len() } else { 0 };
-        self.key().as_bytes().len().saturating_add(value)
+        let key = match self {
+            Self::Put { key, .. } | Self::Delete { key } | Self::Get { key } => key.as_bytes(),
+            Self::List { prefix } => prefix.as_bytes(),
+        };
+        key.len().saturating_add(value)
     }
 }
 
@@ -150,7 +167,7 @@ impl Txn {
             return Err(InvalidTxn::TooLong { sent });
         }
         let ops = || self.then.iter().chain(&self.otherwise);
-        let keys = self.compares.iter().map(Compare::key).chain(ops().map(Op::key));
+        let keys = self.compares.iter().map(Compare::key).chain(ops().filter_map(Op::key));
         if keys.into_iter().any(|key| key.as_bytes().is_empty()) {
             return Err(InvalidTxn::EmptyKey);
         }
@@ -160,8 +177,9 @@ impl Txn {
         }
         for branch in [&self.then, &self.otherwise] {
             let mut changed = BTreeSet::new();
-            if let Some(op) = branch.iter().filter(|op| op.is_change()).find(|op| !changed.insert(op.key())) {
-                return Err(InvalidTxn::ChangedTwice { key: op.key().clone() });
+            let keys = branch.iter().filter(|op| op.is_change()).filter_map(Op::key);
+            if let Some(key) = keys.into_iter().find(|key| !changed.insert(*key)) {
+                return Err(InvalidTxn::ChangedTwice { key: key.clone() });
             }
         }
         Ok(())

@@ -46,24 +46,28 @@ impl State {
         }
         let at = self.revision.next();
         let mut changes = Vec::new();
-        let mut read = Vec::new();
+        let (mut read, mut listed) = (Vec::new(), Vec::new());
         for op in branch {
             match op {
                 Op::Put { key, value, lease } => changes.push(self.put(at, key, value, *lease)),
                 Op::Delete { key } => changes.extend(self.delete(key)),
                 Op::Get { key } => read.push(self.entries.get(key).cloned()),
+                Op::List { prefix } => listed.push(self.under(prefix)),
             }
         }
         self.commit(at, changes);
-        let reply = Reply { header: self.header(), read };
+        let reply = Reply { header: self.header(), read, listed };
         Some(if holds { Outcome::Committed(reply) } else { Outcome::Refused(reply) })
     }
 
     pub(super) fn list(&self, prefix: &Prefix) -> Listing {
+        Listing { header: self.header(), revision: self.revision, entries: self.under(prefix) }
+    }
+
+    fn under(&self, prefix: &Prefix) -> Vec<Entry> {
         let from = Key::from(prefix.as_bytes().to_vec());
         let entries = self.entries.range(from..).map(|(_, entry)| entry);
-        let entries = entries.take_while(|entry| prefix.contains(&entry.key)).cloned().collect();
-        Listing { header: self.header(), revision: self.revision, entries }
+        entries.take_while(|entry| prefix.contains(&entry.key)).cloned().collect()
     }
 
     /// What changed behind `revision`; `None` when that is not known any more.
@@ -99,6 +103,7 @@ impl State {
         let entry = self.entries.get(compare.key());
         match compare {
             Compare::Changed { at, .. } => entry.map_or(Revision::ABSENT, |entry| entry.changed) == *at,
+            Compare::Created { at, .. } => entry.map_or(Revision::ABSENT, |entry| entry.created) == *at,
             Compare::Lease { is, .. } => entry.is_some_and(|entry| entry.lease == Some(*is)),
             Compare::Value { is, .. } => entry.is_some_and(|entry| entry.value == *is),
         }

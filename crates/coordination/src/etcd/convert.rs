@@ -2,7 +2,7 @@
 //! here and not by the client's accessors.
 
 use etcd_client::proto::{PbKeyValue, PbResponseHeader};
-use etcd_client::{Compare as EtcdCompare, CompareOp, PutOptions, TxnOp};
+use etcd_client::{Compare as EtcdCompare, CompareOp, GetOptions, PutOptions, TxnOp};
 
 use crate::{ClusterId, Compare, Entry, Fault, Header, Key, LeaseId, Op, Revision};
 
@@ -34,6 +34,7 @@ pub(super) fn compare(compare: &Compare) -> EtcdCompare {
     let key = compare.key().as_bytes();
     match compare {
         Compare::Changed { at, .. } => EtcdCompare::mod_revision(key, CompareOp::Equal, number(*at)),
+        Compare::Created { at, .. } => EtcdCompare::create_revision(key, CompareOp::Equal, number(*at)),
         Compare::Lease { is, .. } => EtcdCompare::lease(key, CompareOp::Equal, is.get()),
         Compare::Value { is, .. } => EtcdCompare::value(key, CompareOp::Equal, is.as_slice()),
     }
@@ -47,6 +48,7 @@ pub(super) fn op(op: &Op) -> TxnOp {
         }
         Op::Delete { key } => TxnOp::delete(key.as_bytes(), None),
         Op::Get { key } => TxnOp::get(key.as_bytes(), None),
+        Op::List { prefix } => TxnOp::get(prefix.as_bytes(), Some(GetOptions::new().with_prefix())),
     }
 }
 

@@ -60,7 +60,7 @@ fn request(txn: &Txn) -> EtcdTxn {
     let mut then: Vec<_> = txn.then.iter().map(convert::op).collect();
     let otherwise: Vec<_> = txn.otherwise.iter().map(convert::op).collect();
     if !txn.then.iter().chain(&txn.otherwise).any(Op::is_change) {
-        let some_key = txn.then.first().or_else(|| txn.otherwise.first()).map(Op::key);
+        let some_key = txn.then.iter().chain(&txn.otherwise).find_map(Op::key);
         let some_key = some_key.or_else(|| txn.compares.first().map(crate::Compare::key));
         then.push(nothing(some_key.unwrap_or(&Key::from("/drl/"))));
     }
@@ -75,7 +75,7 @@ fn nothing(key: &Key) -> TxnOp {
 
 fn outcome(header: Header, response: PbTxnResponse, txn: &Txn) -> Result<Outcome, Fault> {
     let branch = if response.succeeded { &txn.then } else { &txn.otherwise };
-    let mut read = Vec::new();
+    let (mut read, mut listed) = (Vec::new(), Vec::new());
     let mut responses = response.responses.into_iter();
     for op in branch {
         let found = responses.next().and_then(|found| found.response);
@@ -83,11 +83,14 @@ fn outcome(header: Header, response: PbTxnResponse, txn: &Txn) -> Result<Outcome
             (Op::Get { .. }, Some(PbTxnOpResponse::ResponseRange(found))) => {
                 read.push(found.kvs.into_iter().next().map(convert::entry).transpose()?);
             }
+            (Op::List { .. }, Some(PbTxnOpResponse::ResponseRange(found))) => {
+                listed.push(found.kvs.into_iter().map(convert::entry).collect::<Result<_, _>>()?);
+            }
             (Op::Put { .. }, Some(PbTxnOpResponse::ResponsePut(_)))
             | (Op::Delete { .. }, Some(PbTxnOpResponse::ResponseDeleteRange(_))) => {}
             _ => return Err(convert::garbled("an operation has no answer of its kind")),
         }
     }
-    let reply = Reply { header, read };
+    let reply = Reply { header, read, listed };
     Ok(if response.succeeded { Outcome::Committed(reply) } else { Outcome::Refused(reply) })
 }

@@ -20,6 +20,8 @@ claims! {
     of_many_that_compete_exactly_one_wins,
     a_hundred_records_change_together,
     a_listing_is_by_key_complete_and_of_one_revision,
+    a_transaction_lists_what_is_there_behind_its_own_writes,
+    a_key_that_was_gone_in_between_is_another_one,
     what_no_store_takes_is_refused_before_it_is_sent,
     settling_an_unharmed_record_keeps_the_lost_transaction_out,
     what_was_seen_is_the_newest_revision,
@@ -41,6 +43,39 @@ async fn what_is_put_is_read_and_listed(subject: &Subject) -> Result<()> {
     let listing = store.list(subject.prefix(""), CALL).await?;
     assert_eq!(listing.entries, [entry]);
     assert!(listing.revision >= changed);
+    Ok(())
+}
+
+async fn a_transaction_lists_what_is_there_behind_its_own_writes(subject: &Subject) -> Result<()> {
+    let store = subject.node().await?;
+    write(&*store, &subject.key("shards/1"), "1").await?;
+    write(&*store, &subject.key("other"), "0").await?;
+    let list = |prefix| Op::List { prefix: subject.prefix(prefix) };
+    let then = vec![put(&subject.key("shards/0"), "0"), list("shards/"), list("nothing/")];
+    let Outcome::Committed(reply) = store.transact(Txn { then, ..Txn::default() }, CALL).await? else {
+        panic!("it compares nothing");
+    };
+    let listed: Vec<_> = reply.listed[0].iter().map(|entry| (entry.key.clone(), entry.changed)).collect();
+    assert_eq!(listed[0], (subject.key("shards/0"), reply.header.revision));
+    assert_eq!((listed.len(), &listed[1].0), (2, &subject.key("shards/1")));
+    assert!(reply.read.is_empty() && reply.listed[1].is_empty());
+    let reading = store.transact(Txn { then: vec![list("shards/")], ..Txn::default() }, CALL).await?;
+    assert_eq!((reading.revision(), reading.reply().listed[0].len()), (reply.header.revision, 2));
+    Ok(())
+}
+
+async fn a_key_that_was_gone_in_between_is_another_one(subject: &Subject) -> Result<()> {
+    let store = subject.node().await?;
+    let key = subject.key("nodes/n1");
+    let created = write(&*store, &key, "1").await?.revision();
+    write(&*store, &key, "2").await?;
+    let guarded = |at| Txn { compares: vec![Compare::Created { key: key.clone(), at }], ..Txn::default() };
+    assert!(store.transact(guarded(created), CALL).await?.is_committed(), "changed, and there all the time");
+    let gone = Txn { then: vec![Op::Delete { key: key.clone() }], ..Txn::default() };
+    store.transact(gone, CALL).await?;
+    assert!(store.transact(guarded(Revision::ABSENT), CALL).await?.is_committed());
+    write(&*store, &key, "1").await?;
+    assert!(!store.transact(guarded(created), CALL).await?.is_committed());
     Ok(())
 }
 
