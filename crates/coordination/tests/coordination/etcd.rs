@@ -13,13 +13,12 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use drl_coordination::{Etcd, EtcdOptions, Key, Prefix};
-
-use crate::support::server::Server;
+use drl_test_etcd::Server;
 
 /// Starts a server of the test's own, or ends the test where there is no etcd.
 macro_rules! server {
     ($($extra:expr),*) => {
-        match crate::support::server::Server::start(&[$($extra),*])? {
+        match drl_test_etcd::Server::start(&[$($extra),*])? {
             Some(server) => server,
             None => return Ok(()),
         }
@@ -29,7 +28,7 @@ macro_rules! server {
 use server;
 
 async fn client(server: &Server) -> Result<Arc<Etcd>> {
-    Ok(Arc::new(Etcd::new(server.options()?).await?))
+    Ok(Arc::new(Etcd::new(crate::support::options(server)?).await?))
 }
 
 async fn client_at(url: &str) -> Result<Arc<Etcd>> {

@@ -1,14 +1,13 @@
 //! What the tests share: stores to run on, waiting with a deadline, and shorthands for transactions.
 
-pub(crate) mod proxy;
-pub(crate) mod server;
 pub(crate) mod subject;
 
 use std::future::Future;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use drl_coordination::{Change, Compare, Coordination, Entry, Key, Op, Outcome, Txn, Update, Watch};
+use drl_coordination::{Change, Compare, Coordination, Entry, EtcdOptions, Key, Op, Outcome, Txn, Update, Watch};
+use drl_test_etcd::Server;
 use tokio::time::{interval, timeout};
 
 /// For anything that should take milliseconds, on a machine that is busy.
@@ -16,6 +15,10 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// For one call.
 pub(crate) const CALL: Duration = Duration::from_secs(5);
+
+pub(crate) fn options(server: &Server) -> Result<EtcdOptions> {
+    Ok(EtcdOptions::new(&server.url())?)
+}
 
 pub(crate) fn put(key: &Key, value: &str) -> Op {
     Op::Put { key: key.clone(), value: value.into(), lease: None }

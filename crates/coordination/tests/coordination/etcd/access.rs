@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use drl_coordination::{Coordination, Credentials, Etcd, Fault, Renewal, Ttl, TxnError, WatchOptions};
+use drl_test_etcd::Server;
 
 use super::{client, key, prefix, server};
-use crate::support::server::Server;
 use crate::support::{CALL, SOON, create, eventually, let_pass, read, snapshot, text, until, write};
 
 /// Users root and reader with passwords, drl with what a node needs; asks for a password from then on.
@@ -25,7 +25,7 @@ fn protect(server: &Server) -> Result<()> {
 }
 
 async fn client_as(server: &Server, credentials: &str) -> Result<Etcd> {
-    let mut options = server.options()?;
+    let mut options = crate::support::options(server)?;
     options.credentials = Some(Credentials::parse(credentials)?);
     Ok(Etcd::new(options).await?)
 }

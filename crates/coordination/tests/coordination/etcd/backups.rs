@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result};
 use drl_coordination::{Coordination, Etcd, Fault, Seen, TxnError, WatchOptions};
+use drl_test_etcd::Server;
 use tokio::time::timeout;
 
 use super::{client, key, prefix, server};
-use crate::support::server::Server;
 use crate::support::{CALL, SOON, create, eventually, read, snapshot, write};
 
 /// Takes a backup, lets `more` happen, and goes on from the backup.
@@ -84,7 +84,7 @@ async fn a_restored_backup_is_noticed_by_the_next_process_too() -> Result<()> {
     let etcd = client(&server).await?;
     write(&*etcd, &key("a"), "old").await?;
     let seen = go_back(&mut server, &etcd, "drl-test").await?;
-    let mut options = server.options()?;
+    let mut options = crate::support::options(&server)?;
     options.seen = Some(seen);
     let next = Etcd::new(options).await?;
     assert!(matches!(next.list(prefix(""), CALL).await, Err(Fault::Rewound { .. })));

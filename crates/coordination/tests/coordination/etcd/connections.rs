@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use drl_coordination::{Coordination, Fault, TxnError, WatchOptions};
+use drl_test_etcd::Proxy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use super::{client, client_at, key, prefix, server};
-use crate::support::proxy::Proxy;
 use crate::support::{CALL, SOON, changes, read, snapshot, text, until, write};
 
 /// Half a second of silence is too much.

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result};
 use drl_coordination::{Compare, Coordination, Revision, Txn};
+use drl_test_etcd::Server;
 
 use super::{client, key, prefix, server};
-use crate::support::server::Server;
 use crate::support::{CALL, get, write};
 
 /// The number of the last entry of the raft log.

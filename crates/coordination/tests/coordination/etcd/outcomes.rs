@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use drl_coordination::{Compare, Coordination, Entry, Fault, Outcome, Session, Terms, Ttl, Txn, TxnError};
 use drl_core::Nanos;
+use drl_test_etcd::Proxy;
 
 use super::{client, client_at, key, server};
-use crate::support::proxy::Proxy;
 use crate::support::{CALL, get, put, read, text, write};
 
 const BRIEF: Duration = Duration::from_millis(500);

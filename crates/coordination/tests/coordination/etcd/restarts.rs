@@ -95,7 +95,7 @@ async fn another_member_is_asked_when_one_is_away() -> Result<()> {
 
 #[tokio::test]
 async fn a_member_without_a_majority_is_said_to_have_no_leader() -> Result<()> {
-    let Some(mut members) = crate::support::server::Server::start_three()? else { return Ok(()) };
+    let Some(mut members) = drl_test_etcd::Server::start_three()? else { return Ok(()) };
     let etcd = client(&members[0]).await?;
     write(&*etcd, &key("a"), "1").await?;
     members[1].kill();

@@ -4,9 +4,9 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 use drl_coordination::{Coordination, Etcd, Fault, InvalidOptions, Tls, TxnError, WatchOptions};
+use drl_test_etcd::Server;
 
 use super::{key, prefix};
-use crate::support::server::Server;
 use crate::support::{CALL, create, snapshot, write};
 
 /// A directory with an authority, a server's certificate for 127.0.0.1 and a client's, made by openssl; `None` without openssl.
@@ -40,7 +40,7 @@ async fn a_certificate_says_who_the_client_is() -> Result<()> {
     let files = ["--cert-file", &cert, "--key-file", &server_key, "--client-cert-auth", "--trusted-ca-file", &ca];
     let Some(server) = Server::start_tls(&files)? else { return Ok(()) };
 
-    let mut options = server.options()?;
+    let mut options = crate::support::options(&server)?;
     assert!(matches!(Etcd::new(options.clone()).await, Err(InvalidOptions::NoCa { .. })));
     options.tls = Some(Tls::new(file("ca.pem")?, Some(file("client.pem")?), Some(file("client.key")?))?);
     let etcd = Etcd::new(options.clone()).await?;

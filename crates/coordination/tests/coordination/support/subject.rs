@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use drl_coordination::{ClusterId, Coordination, Embedded, Etcd, Key, Prefix};
 use drl_core::Nanos;
+use drl_test_etcd::Server;
 
-use super::server::Server;
 use super::{eventually, let_pass, write};
 
 /// Runs each claim of a module on every implementation. Those behind `alone` get an etcd of their own, since what they do shows to
@@ -74,8 +74,8 @@ impl Subject {
     pub(crate) async fn node(&self) -> Result<Arc<dyn Coordination>> {
         Ok(match &self.store {
             Store::Embedded(embedded) => Arc::new(embedded.node()),
-            Store::Shared(server) => Arc::new(Etcd::new(server.options()?).await?),
-            Store::Own(server) => Arc::new(Etcd::new(server.options()?).await?),
+            Store::Shared(server) => Arc::new(Etcd::new(crate::support::options(server)?).await?),
+            Store::Own(server) => Arc::new(Etcd::new(crate::support::options(server)?).await?),
         })
     }
 

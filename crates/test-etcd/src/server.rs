@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use drl_coordination::EtcdOptions;
 use tempfile::TempDir;
 
 /// Runs "$@", and ends it and everything of it when standard input ends.
@@ -31,7 +30,7 @@ const START_WITHIN: Duration = Duration::from_mins(1);
 const PACE: Duration = Duration::from_millis(50);
 
 /// A server that may be running.
-pub(crate) struct Server {
+pub struct Server {
     directory: PathBuf,
     temporary: Option<TempDir>,
     client_port: u16,
@@ -65,8 +64,11 @@ fn is_installed() -> bool {
 }
 
 impl Server {
-    /// The server that the claims of this process share. It ends with the process.
-    pub(crate) fn shared() -> Result<Option<&'static Self>> {
+    /// The server that the tests of this process share. It ends with the process.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn shared() -> Result<Option<&'static Self>> {
         static SHARED: OnceLock<Result<Server, String>> = OnceLock::new();
         if !is_installed() {
             return Ok(None);
@@ -79,12 +81,18 @@ impl Server {
     }
 
     /// A server of this test's own; `None` where there is no etcd.
-    pub(crate) fn start(extra: &[&str]) -> Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start(extra: &[&str]) -> Result<Option<Self>> {
         Self::start_with(extra, "http")
     }
 
     /// One whose clients use TLS.
-    pub(crate) fn start_tls(extra: &[&str]) -> Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_tls(extra: &[&str]) -> Result<Option<Self>> {
         Self::start_with(extra, "https")
     }
 
@@ -97,7 +105,10 @@ impl Server {
     }
 
     /// Three members of one cluster; `None` where there is no etcd.
-    pub(crate) fn start_three() -> Result<Option<Vec<Self>>> {
+    ///
+    /// # Errors
+    /// When one does not start.
+    pub fn start_three() -> Result<Option<Vec<Self>>> {
         if !is_installed() {
             return Ok(None);
         }
@@ -150,7 +161,10 @@ impl Server {
     }
 
     /// Starts it, again, on the same ports and data, and waits until it serves.
-    pub(crate) fn run(&mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn run(&mut self) -> Result<()> {
         self.spawn()?;
         self.wait_until_ready()
     }
@@ -193,35 +207,37 @@ impl Server {
     }
 
     /// kill -9, and waits for the end.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(mut running) = self.running.take() {
             running.end();
         }
     }
 
     /// Goes on with another data directory, such as one that a backup was restored to.
-    pub(crate) fn use_data(&mut self, data: &str) {
+    pub fn use_data(&mut self, data: &str) {
         data.clone_into(&mut self.data);
     }
 
-    pub(crate) fn url(&self) -> String {
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("{}://127.0.0.1:{}", self.scheme, self.client_port)
     }
 
-    pub(crate) fn peer_url(&self) -> String {
+    #[must_use]
+    pub fn peer_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.peer_port)
     }
 
-    pub(crate) const fn client_port(&self) -> u16 {
+    #[must_use]
+    pub const fn client_port(&self) -> u16 {
         self.client_port
     }
 
-    pub(crate) fn options(&self) -> Result<EtcdOptions> {
-        Ok(EtcdOptions::new(&self.url())?)
-    }
-
     /// Runs `etcdctl`, as an operator would.
-    pub(crate) fn etcdctl(&self, arguments: &[&str]) -> Result<String> {
+    ///
+    /// # Errors
+    /// When it cannot be run, or fails; with what it says.
+    pub fn etcdctl(&self, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new("etcdctl");
         command.env("ETCDCTL_API", "3").args(["--endpoints", &self.url()]).args(arguments);
         let output = command.current_dir(&self.directory).output().context("etcdctl (package etcd-client)")?;

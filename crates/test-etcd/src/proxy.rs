@@ -16,7 +16,7 @@ struct Faults {
     cut: u64,
 }
 
-pub(crate) struct Proxy {
+pub struct Proxy {
     address: SocketAddr,
     faults: watch::Sender<Faults>,
     opened: watch::Receiver<u64>,
@@ -24,7 +24,11 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    pub(crate) async fn start(target_port: u16) -> Result<Self> {
+    /// Listens on a free port of loopback, and forwards to `target_port` there.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn start(target_port: u16) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (faults, faults_reader) = watch::channel(Faults::default());
@@ -33,32 +37,34 @@ impl Proxy {
         Ok(Self { address, faults, opened, task })
     }
 
-    pub(crate) fn url(&self) -> String {
+    #[must_use]
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Stops forwarding on every present connection, without closing any. New ones work.
-    pub(crate) fn freeze(&self) {
+    pub fn freeze(&self) {
         self.faults.send_modify(|faults| faults.frozen = *self.opened.borrow());
     }
 
     /// Forwards again what was frozen.
-    pub(crate) fn thaw(&self) {
+    pub fn thaw(&self) {
         self.faults.send_modify(|faults| faults.frozen = 0);
     }
 
     /// Loses whatever the server sends on the present connections. New ones work.
-    pub(crate) fn lose_replies(&self) {
+    pub fn lose_replies(&self) {
         self.faults.send_modify(|faults| faults.deaf = *self.opened.borrow());
     }
 
     /// Closes every present connection.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.faults.send_modify(|faults| faults.cut = *self.opened.borrow());
     }
 
     /// Connections that were ever opened.
-    pub(crate) fn opened(&self) -> u64 {
+    #[must_use]
+    pub fn opened(&self) -> u64 {
         *self.opened.borrow()
     }
 }
