@@ -1,19 +1,25 @@
 //! The model of one data directory: frames, pages, markers, and what a crash leaves of them. It keeps the claims of the product's
 //! store: what was synced survives a power cut, what was written survives the process, and what may be missing is said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use drl_core::{CommitNo, Epoch, ShardCount, ShardId};
+use drl_core::{CommitNo, Epoch, Generation, ShardCount, ShardId};
 use drl_engine::Recoverer;
 use drl_engine::ownership::{ClusterId, Fact, Found, FoundShard, LeaseId, Promise, Revision, RoleMarker, Wholeness};
 
 use crate::plant::Plant;
+use crate::random::Random;
 use crate::swarm::JournalSync;
+
+/// How many superfluous frames are kept: enough for one to be of an earlier epoch.
+const EARLIER_MAX: usize = 6;
 
 /// A data directory; a clone is a copy of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Disk {
     frames: Vec<Frame>,
+    /// Some frames that a checkpoint has made superfluous.
+    earlier: VecDeque<Vec<u8>>,
     /// The last commit behind the last checkpoint.
     base: CommitNo,
     pages: BTreeMap<(ShardId, u8), Vec<u8>>,
@@ -46,6 +52,7 @@ impl Disk {
     pub(crate) fn empty(shards: u16) -> Self {
         Self {
             frames: Vec::new(),
+            earlier: VecDeque::new(),
             base: CommitNo(0),
             pages: BTreeMap::new(),
             shards: vec![(RoleMarker::default(), Promise::default()); usize::from(shards)],
@@ -87,6 +94,10 @@ impl Disk {
             }
         }
         self.base = self.last();
+        self.earlier.extend(self.frames.pop().map(|frame| frame.bytes));
+        if self.earlier.len() > EARLIER_MAX {
+            self.earlier.pop_front();
+        }
         self.frames.clear();
     }
 
@@ -111,6 +122,7 @@ impl Disk {
                 Fact::CountersDiscarded => {
                     self.base = self.last();
                     self.frames.clear();
+                    self.earlier.clear();
                     self.pages.clear();
                     self.doubtful = false;
                     self.lax = false;
@@ -127,11 +139,18 @@ impl Disk {
         self.frames.len() < before
     }
 
-    /// Whether its marker names this epoch.
+    /// Whether its marker names this ownership.
     #[must_use]
-    pub(crate) fn knows(&self, shard: ShardId, epoch: Epoch) -> bool {
+    pub(crate) fn knows(&self, shard: ShardId, ownership: (Epoch, Generation)) -> bool {
         let marker = &self.shards[shard.index()].0;
-        marker.held.is_some_and(|held| held.epoch == epoch) || marker.wanted.is_some_and(|wanted| wanted.epoch == epoch)
+        marker.held.is_some_and(|held| (held.epoch, held.generation) == ownership)
+            || marker.wanted.is_some_and(|wanted| (wanted.epoch, wanted.generation) == ownership)
+    }
+
+    /// What it promises.
+    #[must_use]
+    pub(crate) fn promise(&self, shard: ShardId) -> Promise {
+        self.shards[shard.index()].1
     }
 
     /// Notes, for the checker, that it has not all of the answers of an epoch.
@@ -146,7 +165,13 @@ impl Disk {
     }
 
     /// Reads everything back: a recoverer, and what the engine is told.
-    pub(crate) fn recover(&mut self, boot: u64, plant: Plant, ignores_doubt: bool) -> (Recoverer<Plant>, Found) {
+    pub(crate) fn recover(
+        &mut self,
+        boot: u64,
+        plant: Plant,
+        ignores_doubt: bool,
+        random: &mut Random,
+    ) -> (Recoverer<Plant>, Found) {
         let count = ShardCount::new(self.shards.len() as u64).unwrap_or(ShardCount::DEFAULT);
         let mut recoverer = Recoverer::with_bugs(count, plant);
         for ((shard, bucket), payload) in &self.pages {
@@ -155,6 +180,11 @@ impl Disk {
         }
         for frame in &self.frames {
             let _ = recoverer.frame(&frame.bytes);
+        }
+        // A section that comes again, or late, changes nothing.
+        let written: Vec<&Vec<u8>> = self.earlier.iter().chain(self.frames.iter().map(|frame| &frame.bytes)).collect();
+        if let Some(again) = written.get(random.index(2 * written.len() + 1)) {
+            let _ = recoverer.frame(again);
         }
         self.doubtful |= self.lax && self.boot != boot && !ignores_doubt;
         self.lax &= self.boot == boot;

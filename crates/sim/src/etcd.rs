@@ -13,8 +13,16 @@ use crate::swarm::SECOND;
 /// TTL of every lease.
 pub(crate) const LEASE_TTL: u64 = 5 * SECOND;
 
+/// What a restored backup does to revisions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Revisions {
+    AsTheyWere,
+    /// They go on above every one that was ever seen.
+    Bumped,
+}
+
 /// All keys and leases.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Etcd {
     revision: Revision,
     records: Vec<Option<Versioned>>,
@@ -38,6 +46,18 @@ impl Etcd {
             leases: BTreeMap::new(),
             leases_granted: 0,
         }
+    }
+
+    /// Becomes what it was when the backup was taken. Leases begin anew, as after any start of etcd.
+    pub(crate) fn restore(&mut self, backup: Self, revisions: Revisions, now: u64) {
+        let (granted, highest) = (self.leases_granted, self.revision);
+        *self = backup;
+        // Real leases have random numbers: one is not given out twice.
+        self.leases_granted = granted;
+        if revisions == Revisions::Bumped {
+            self.revision = Revision(highest.0 + 1_000);
+        }
+        self.renew_leases(now);
     }
 
     #[must_use]

@@ -11,9 +11,9 @@
 //! | I9 | `invariants/denials.rs` |
 //! | I10 | `invariants/records.rs` |
 //! | L1 | `invariants/liveness.rs` |
+//! | L3, epoch rule 7 | `invariants/redirects.rs` |
 //!
-//! Not here: I3, I4a, L2 (no followers yet), I8 (checks are not numbered yet), L3 (a check is forwarded once), L4 (moves of
-//! written shards).
+//! Not here: I3, I4a, L2 (no followers yet), I8 (checks are not numbered yet), L4 (moves of written shards).
 
 mod deadline;
 mod denials;
@@ -23,12 +23,14 @@ mod one_owner;
 mod promises;
 mod real_time;
 pub(crate) mod records;
+mod redirects;
 pub(crate) mod take_over;
 mod time_order;
 
 use std::collections::BTreeMap;
 
 use drl_core::{Epoch, Generation, NodeId, ShardId, ShardTime};
+use drl_engine::ownership::{Origin, Promise, ShardRecord};
 
 use crate::trace::{Admitted, Client, Decided};
 
@@ -64,6 +66,17 @@ pub(crate) struct Truth {
     admissions: Vec<u64>,
     /// Per shard: when it last answered.
     answered: Vec<u64>,
+    /// Per node and generation: the epochs that its first reading said.
+    owed: BTreeMap<(usize, Generation), Vec<Epoch>>,
+    era: Era,
+}
+
+/// Whether etcd is what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Era {
+    Usual,
+    /// It was restored from a backup. What must hold then is only that nobody goes below a promise (protocol, epoch rule 8).
+    Restored,
 }
 
 impl Truth {
@@ -78,6 +91,8 @@ impl Truth {
             floors: vec![None; shards],
             admissions: vec![0; shards],
             answered: vec![0; shards],
+            owed: BTreeMap::new(),
+            era: Era::Usual,
         }
     }
 
@@ -86,6 +101,11 @@ impl Truth {
     /// # Errors
     /// The first [`Violation`].
     pub(crate) fn decided(&mut self, decided: Decided) -> Result<Decided, Violation> {
+        promises::decided(&decided)?;
+        if self.era == Era::Restored {
+            return Ok(decided);
+        }
+        redirects::decided(&decided)?;
         self.owners.decided(&decided)?;
         self.times.decided(&decided)?;
         let floor = self.floors[decided.shard.index()];
@@ -104,6 +124,9 @@ impl Truth {
     /// # Errors
     /// The first [`Violation`].
     pub(crate) fn answered(&mut self, decided: &Decided, node: &NodeId, now: u64) -> Result<(), Violation> {
+        if self.era == Era::Restored {
+            return Ok(());
+        }
         let limit = self.limits.get(&(node.clone(), decided.generation)).copied().unwrap_or(0);
         deadline::check(decided, limit, now)?;
         self.answered[decided.shard.index()] = now;
@@ -121,9 +144,68 @@ impl Truth {
         *limit = (*limit).max(sent + deadline::AUTHORITY);
     }
 
-    /// A shard starts exhausted.
-    pub(crate) fn floor(&mut self, shard: ShardId, epoch: Epoch, at: ShardTime) {
-        self.floors[shard.index()] = Some((epoch, at));
+    /// A node read everything. What its session began with binds it.
+    pub(crate) fn read(&mut self, node: usize, generation: Generation, epochs: impl FnOnce() -> Vec<Epoch>) {
+        self.owed.entry((node, generation)).or_insert_with(epochs);
+    }
+
+    /// A node sends a heartbeat: it serves.
+    ///
+    /// # Errors
+    /// A [`Violation`] when its directory does not promise what it read.
+    pub(crate) fn serves(
+        &self,
+        node: usize,
+        generation: Generation,
+        promised: impl Fn(ShardId) -> Promise,
+        now: u64,
+    ) -> Result<(), Violation> {
+        match self.owed.get(&(node, generation)) {
+            Some(owed) => promises::serves(owed, promised, node, now),
+            None => Ok(()),
+        }
+    }
+
+    /// A check is sent to the owner of an epoch.
+    ///
+    /// # Errors
+    /// A [`Violation`] when its asker knew of a later one.
+    pub(crate) fn redirected(&self, shard: ShardId, asked_under: Epoch, to: Epoch, now: u64) -> Result<(), Violation> {
+        if self.era == Era::Restored { Ok(()) } else { redirects::redirected(shard, asked_under, to, now) }
+    }
+
+    /// A check is turned away.
+    ///
+    /// # Errors
+    /// A [`Violation`] when all has been well for a while.
+    pub(crate) fn turned_away(&self, shard: ShardId, why: &str, now: u64, end: u64) -> Result<(), Violation> {
+        if self.era == Era::Restored { Ok(()) } else { redirects::turned_away(shard, why, now, end) }
+    }
+
+    /// etcd was restored from a backup.
+    pub(crate) fn restored(&mut self) {
+        self.era = Era::Restored;
+    }
+
+    /// A node answers for a shard from now on, from this time.
+    ///
+    /// # Errors
+    /// A [`Violation`] when the record says something else about the counters.
+    pub(crate) fn activated(
+        &mut self,
+        shard: ShardId,
+        (epoch, origin, at): (Epoch, Origin, ShardTime),
+        record: Option<&ShardRecord>,
+        now: u64,
+    ) -> Result<(), Violation> {
+        if origin == Origin::Cold {
+            self.floors[shard.index()] = Some((epoch, at));
+        }
+        let admissions = self.admissions[shard.index()];
+        match record.filter(|record| record.epoch == epoch && self.era == Era::Usual) {
+            Some(record) => take_over::activated(shard, origin, record, admissions, now),
+            None => Ok(()),
+        }
     }
 
     /// What can only be seen in the whole trace.
@@ -134,6 +216,9 @@ impl Truth {
         for (number, client) in self.clients.iter().enumerate() {
             limits::check(number, client, end)?;
             real_time::check(number, client, end)?;
+        }
+        if self.era == Era::Restored {
+            return Ok(());
         }
         liveness::check(&self.answered, &self.clients, end)
     }

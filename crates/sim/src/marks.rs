@@ -28,10 +28,14 @@ pub enum Mark {
     WatchBroken,
     Paused,
     Suspended,
+    DiskHung,
+    EtcdRestored,
+    RevisionWentBack,
+    EpochWentBack,
 }
 
 impl Mark {
-    const COUNT: usize = 19;
+    const COUNT: usize = 23;
 
     pub const ALL: [Self; Self::COUNT] = [
         Self::Admitted,
@@ -53,6 +57,10 @@ impl Mark {
         Self::WatchBroken,
         Self::Paused,
         Self::Suspended,
+        Self::DiskHung,
+        Self::EtcdRestored,
+        Self::RevisionWentBack,
+        Self::EpochWentBack,
     ];
 }
 

@@ -46,6 +46,26 @@ pub struct Swarm {
     pub watch_delay_max: u64,
     /// Of messages between nodes.
     pub loss: u64,
+    /// Of checks: they name an epoch that was never there.
+    pub made_up_epochs: u64,
+    /// Of answers and of facts that are on disk: said twice.
+    pub said_twice: u64,
+    /// Of writes to a disk: they hang.
+    pub disk_hangs: u64,
+    pub disk_hangs_max: u64,
+    /// Whether etcd comes back from a backup in the end.
+    pub backup: Backup,
+}
+
+/// What happens to etcd at the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backup {
+    /// It is well, and so is everything else.
+    Unused,
+    /// It is what it was at some earlier moment.
+    Restored,
+    /// The same, under a revision that is higher than any before (`etcdutl snapshot restore --bump-revision`).
+    RestoredAndBumped,
 }
 
 /// When frames reach the disk.
@@ -94,6 +114,15 @@ impl Swarm {
             watch_duplicates: [0, 100][random.index(2)],
             watch_delay_max: [20 * MILLIS, SECOND, 20 * SECOND][random.index(3)],
             loss: [0, 20, 200][random.index(3)],
+            made_up_epochs: [0, 0, 2, 20][random.index(4)],
+            said_twice: [0, 50][random.index(2)],
+            disk_hangs: [0, 0, 5][random.index(3)],
+            disk_hangs_max: [SECOND, 5 * SECOND, 100 * SECOND][random.index(3)],
+            backup: match random.below(40) {
+                0 => Backup::Restored,
+                1 => Backup::RestoredAndBumped,
+                _ => Backup::Unused,
+            },
         }
     }
 
@@ -130,6 +159,11 @@ impl Swarm {
             watch_duplicates: 0,
             watch_delay_max: 20 * MILLIS,
             loss: 0,
+            made_up_epochs: 0,
+            said_twice: 0,
+            disk_hangs: 0,
+            disk_hangs_max: 0,
+            backup: Backup::Unused,
         }
     }
 }

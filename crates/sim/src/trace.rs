@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use drl_core::{Epoch, Generation, KeyHash, ShardId, ShardTime};
+use drl_engine::ownership::Promise;
 use drl_limits::Policy;
 
 /// A client: its counter, its policy, and all that was admitted for it.
@@ -12,6 +13,8 @@ pub(crate) struct Client {
     pub shard: ShardId,
     pub key: KeyHash,
     pub policy: Arc<Policy>,
+    /// The highest epoch of its shard that it was told of.
+    pub told: Epoch,
     /// In order of real time.
     pub admitted: Vec<Admitted>,
 }
@@ -33,6 +36,10 @@ pub(crate) struct Decided {
     pub generation: Generation,
     pub shard: ShardId,
     pub epoch: Epoch,
+    /// What the directory promises for the shard, as of now.
+    pub promised: Promise,
+    /// The epoch that the asker knew of; zero: none.
+    pub asked_under: Epoch,
     pub at: ShardTime,
     pub client: usize,
     pub cost: u64,

@@ -4,10 +4,11 @@
 //! * `world/driving.rs`: carries out the engine's commands; disk and journal
 //! * `world/coordination.rs`: the way to etcd and back, and the watch
 //! * `world/checking.rs`: clients ask, nodes decide, forward and answer
-//! * `world/faults.rs`: everything that goes wrong
+//! * `world/faults.rs`: everything that goes wrong; `world/backup.rs`: etcd comes back from a backup
 //!
 //! Invariant: nothing here depends on anything but the seed. There is no clock, no thread, and no order of a hash table.
 
+mod backup;
 mod checking;
 mod coordination;
 mod driving;
@@ -102,6 +103,7 @@ pub(crate) enum Happening {
     Fault(Fault),
     /// A crash that was aimed at this node.
     Ambush(usize),
+    Backup,
     Heal,
 }
 
@@ -121,6 +123,7 @@ pub struct World {
     pub(crate) random: Random,
     pub(crate) queue: Queue<Happening>,
     pub(crate) etcd: Etcd,
+    pub(crate) backup: Option<Etcd>,
     pub(crate) etcd_down_until: u64,
     pub(crate) lease_end_planned: bool,
     pub(crate) machines: Vec<Machine>,
@@ -185,6 +188,7 @@ impl World {
             Happening::EtcdUp => self.etcd_up(),
             Happening::Asks(client) => self.asks(client),
             Happening::Ambush(node) => self.spring(node),
+            Happening::Backup => self.take_backup(),
             Happening::Heal => self.heal(),
             Happening::Checkpoint(to) => self.checkpoint(to),
             happening => return self.carry_out_at_a_node(happening),

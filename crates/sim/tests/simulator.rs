@@ -4,8 +4,8 @@
 
 use drl_sim::{Mark, Marks, PLANTS, Plant, Talk, World};
 
-/// Seeds of the clean sweep. They take some seconds.
-const SEEDS: u64 = 400;
+/// Seeds of the clean sweep. They take about half a minute.
+const SEEDS: u64 = 2_000;
 
 /// A planted bug must be caught within so many seeds.
 const SEEDS_PER_PLANT: u64 = 1_500;

@@ -1,10 +1,38 @@
-//! I2: promises never decrease, across restarts with the same directory. Source: protocol, epoch rule 2. The model of the disk
-//! compares every promise with the one that it replaces.
+//! I2 and the rules around it: promises never decrease, across restarts with the same directory; whoever decides under an epoch has
+//! promised that very one before, on disk; whoever serves has promised, on disk, what it read when its session began. Source:
+//! protocol, epoch rules 2, 4 and 5. The model of the disk compares every promise with the one that it replaces.
 
-use drl_core::ShardId;
+use drl_core::{Epoch, ShardId};
+use drl_engine::ownership::Promise;
 
 use super::Violation;
+use crate::trace::Decided;
 
 pub(super) fn violation(shard: ShardId, at: u64) -> Violation {
     Violation::new("I2", at, format!("the promise for shard {shard} went down"))
+}
+
+pub(super) fn decided(decided: &Decided) -> Result<(), Violation> {
+    let own = Promise { epoch: decided.epoch, generation: decided.generation };
+    if decided.promised == own {
+        return Ok(());
+    }
+    Err(Violation::new("I2", decided.real, format!("{decided:?} is decided under an epoch that is not promised")))
+}
+
+/// A node serves, as a heartbeat shows: of every shard it has promised what its first reading said.
+pub(super) fn serves(
+    owed: &[Epoch],
+    promised: impl Fn(ShardId) -> Promise,
+    node: usize,
+    at: u64,
+) -> Result<(), Violation> {
+    let shards = (0..).map(ShardId::new).zip(owed);
+    match shards.into_iter().find(|(shard, owed)| promised(*shard).epoch < **owed) {
+        None => Ok(()),
+        Some((shard, owed)) => {
+            let what = format!("node {node} serves without a promise for epoch {} of shard {shard}", owed.0);
+            Err(Violation::new("I2", at, what))
+        }
+    }
 }

@@ -2,10 +2,10 @@
 //! only of a shard for which nothing was answered. Source: protocol, the record and who may change it.
 
 use drl_core::{Epoch, ShardId};
-use drl_engine::ownership::ShardRecord;
+use drl_engine::ownership::{Origin, ShardRecord};
 
 use super::records::Change;
-use super::{Truth, Violation};
+use super::{Era, Truth, Violation};
 
 /// `damaged`: the epoch of which the new owner's directory has lost answers.
 pub(crate) fn check(
@@ -16,7 +16,7 @@ pub(crate) fn check(
     damaged: Option<Epoch>,
     now: u64,
 ) -> Result<(), Violation> {
-    let Some(old) = old else { return Ok(()) };
+    let Some(old) = old.filter(|_| truth.era == Era::Usual) else { return Ok(()) };
     let wrong = match change {
         // What starts exhausted has nothing to lose.
         Change::Resume if damaged == Some(old.epoch) && !old.cold => Some("resumed from a directory that lost answers"),
@@ -32,4 +32,22 @@ pub(crate) fn check(
         None => Ok(()),
         Some(wrong) => Err(Violation::new("I6", now, format!("shard {shard} at {old:?} is {wrong}"))),
     }
+}
+
+/// Where an owner's counters come from, as its record has it: what is not cold does not start exhausted, and only what was never
+/// written to starts empty.
+pub(super) fn activated(
+    shard: ShardId,
+    origin: Origin,
+    record: &ShardRecord,
+    admissions: u64,
+    now: u64,
+) -> Result<(), Violation> {
+    let wrong = match origin {
+        Origin::Cold if !record.cold => "starts exhausted although nothing of it was lost",
+        Origin::Empty if record.cold => "starts empty although it was lost",
+        Origin::Empty if admissions > 0 => "starts empty although it was written to",
+        Origin::Cold | Origin::Empty | Origin::Resume => return Ok(()),
+    };
+    Err(Violation::new("I6", now, format!("shard {shard} at {record:?} {wrong}")))
 }

@@ -20,8 +20,27 @@ impl World {
         let asked: Vec<usize> =
             (0..self.machines.len()).filter(|node| !self.healed || !self.machines[*node].is_gone).collect();
         let node = asked.get(self.random.index(asked.len())).copied().unwrap_or(0);
-        let ask = Ask { client, cost, asked_under: Epoch(0), hops: 0 };
+        let ask = Ask { client, cost, asked_under: self.known_to(client), hops: 0 };
         self.send_ask(node, ask);
+    }
+
+    /// The epoch that a check names: the highest that its client was told of, an earlier one, none, or one that was never there.
+    fn known_to(&mut self, client: usize) -> Epoch {
+        let told = self.truth.clients[client].told;
+        if !self.healed && self.random.happens(self.swarm.made_up_epochs) {
+            return Epoch(told.0 + self.random.between(1, 3));
+        }
+        match self.random.below(10) {
+            0..=5 => told,
+            6..=7 => Epoch(self.random.below(told.0 + 1)),
+            _ => Epoch(0),
+        }
+    }
+
+    /// A client was told of an epoch.
+    fn tell(&mut self, client: usize, epoch: Epoch) {
+        let told = &mut self.truth.clients[client].told;
+        *told = (*told).max(epoch);
     }
 
     fn send_ask(&mut self, node: usize, ask: Ask) {
@@ -37,6 +56,7 @@ impl World {
         let now = self.boottime(to.node);
         let client = &self.truth.clients[ask.client];
         let (shard, key, policy) = (client.shard, client.key, client.policy.clone());
+        let promised = self.machines[to.node].disk.promise(shard);
         let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
         let stamp = match process.ledger.stamp(shard, ask.asked_under, now) {
             Ok(stamp) => stamp,
@@ -52,6 +72,8 @@ impl World {
             generation: process.agent.generation(),
             shard,
             epoch: stamp.epoch,
+            promised,
+            asked_under: ask.asked_under,
             at: stamp.at,
             client: ask.client,
             cost: ask.cost,
@@ -93,7 +115,9 @@ impl World {
 
     fn refused(&mut self, to: To, ask: Ask, refusal: Refusal) -> Result<(), Violation> {
         match refusal {
-            Refusal::NotOwner { epoch, owner, .. } if ask.hops == 0 => {
+            Refusal::NotOwner { epoch, owner, shard } if ask.hops == 0 => {
+                self.truth.redirected(shard, ask.asked_under, epoch, self.now)?;
+                self.tell(ask.client, epoch);
                 let target = self.machines.iter().position(|machine| machine.id == owner.node);
                 if let Some(target) = target.filter(|target| *target != to.node) {
                     self.see(Mark::Forwarded);
@@ -102,10 +126,13 @@ impl World {
                 Ok(())
             }
             Refusal::Behind { shard } => {
+                self.truth.turned_away(shard, "behind", self.now, self.swarm.end)?;
                 self.see(Mark::Suspended);
                 self.step(to, Event::HigherEpoch { shard })
             }
-            _ => Ok(()),
+            Refusal::NotOwner { shard, .. } => self.truth.turned_away(shard, "not owner", self.now, self.swarm.end),
+            Refusal::Moving { shard } => self.truth.turned_away(shard, "moving", self.now, self.swarm.end),
+            Refusal::Unavailable { shard } => self.truth.turned_away(shard, "unavailable", self.now, self.swarm.end),
         }
     }
 
@@ -118,6 +145,7 @@ impl World {
             return Ok(());
         }
         self.digest.note("answered", &[self.now, to.node as u64, decided.client as u64]);
+        self.tell(decided.client, decided.epoch);
         let id = self.machines[to.node].id.clone();
         self.truth.answered(&decided, &id, self.now)
     }

@@ -1,6 +1,7 @@
 //! The way to etcd and back: delay, loss in either direction, requests that arrive long after their sender gave up, and a watch
 //! that is late, repeats itself and breaks.
 
+use drl_core::{Epoch, ShardId};
 use drl_engine::ownership::{Event, LeaseId, Outcome, Reads, Token, Transaction, View, Write};
 
 use super::{Given, Happening, Request, To, World};
@@ -83,12 +84,26 @@ impl World {
             }
             self.broadcast(&view);
         }
+        if transaction.reads == Reads::Everything && matches!(outcome, Outcome::Committed(_)) {
+            self.note_reading(to);
+        }
         if transaction.reads == Reads::Everything
             && let Some(process) = self.machines[to.node].process(to.run)
         {
             process.watching = true;
         }
         Ok(outcome)
+    }
+
+    /// What a session begins with.
+    fn note_reading(&mut self, to: To) {
+        let Some(generation) = self.machines[to.node].process(to.run).map(|process| process.agent.generation()) else {
+            return;
+        };
+        let shards = (0..self.swarm.shards).map(ShardId::new);
+        let etcd = &self.etcd;
+        let epochs = || shards.map(|shard| etcd.record(shard).map_or(Epoch(0), |held| held.record.epoch)).collect();
+        self.truth.read(to.node, generation, epochs);
     }
 
     pub(crate) fn etcd_answers(&mut self, to: To, token: Token, event: Event) -> Result<(), Violation> {
@@ -100,7 +115,16 @@ impl World {
             process.lease = Some(*lease);
             self.queue.plan(self.now + KEEP_ALIVE_EVERY, Happening::KeepAlive { to, lease: *lease });
         }
+        self.say_again(to, &event);
         self.step(to, event)
+    }
+
+    /// Some answers come twice.
+    pub(crate) fn say_again(&mut self, to: To, event: &Event) {
+        if self.random.happens(self.swarm.said_twice) {
+            let at = self.now + self.random.below(5 * SECOND);
+            self.queue.plan(at, Happening::Agent { to, event: event.clone() });
+        }
     }
 
     pub(crate) fn give_up(&mut self, to: To, token: Token, request: Given) -> Result<(), Violation> {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use drl_core::{Epoch, Nanos, ShardCount, ShardId};
 use drl_engine::Ledger;
-use drl_engine::ownership::{Command, Event, Fact, Origin, Report, Token, Written};
+use drl_engine::ownership::{Command, Event, Fact, Origin, Report, Token, Transaction, Write, Written};
 
 use super::starting::Power;
 use super::{Given, Happening, Request, To, World};
@@ -14,7 +14,6 @@ use crate::swarm::{MILLIS, SECOND};
 
 impl World {
     /// Gives an event to a process and carries out what follows, until nothing more does.
-    #[expect(clippy::unnecessary_wraps, reason = "a happening may end in a violation, whoever carries it out")]
     pub(crate) fn step(&mut self, to: To, event: Event) -> Result<(), Violation> {
         let mut events = VecDeque::from([event]);
         let mut commands = Vec::new();
@@ -26,17 +25,18 @@ impl World {
             process.agent.step(moment, event, &mut commands);
             for command in commands.drain(..) {
                 self.digest.tell("command", to.node, self.now, || format!("{command:?}"));
-                self.carry_out_command(to, command, &mut events);
+                self.carry_out_command(to, command, &mut events)?;
             }
         }
         Ok(())
     }
 
-    fn carry_out_command(&mut self, to: To, command: Command, events: &mut VecDeque<Event>) {
+    fn carry_out_command(&mut self, to: To, command: Command, events: &mut VecDeque<Event>) -> Result<(), Violation> {
         match command {
             Command::Grant { token } => self.request(to, token, Request::Grant, Given::Lease),
             Command::Revoke { token, lease } => self.request(to, token, Request::Revoke(lease), Given::Lease),
             Command::Transact { token, transaction } => {
+                self.check_that_it_may_serve(to, &transaction)?;
                 self.request(to, token, Request::Transact(transaction), Given::Transaction);
             }
             Command::Persist { token, facts } => self.persist(to, token, facts),
@@ -48,20 +48,33 @@ impl World {
             Command::Stop(reason) => self.stop_process(to.node, &reason),
             Command::Report(report) => self.reported(report),
             Command::Activate { shard, epoch, origin, clock } => {
-                let Some(process) = self.machines[to.node].process(to.run) else { return };
+                let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
                 process.ledger.activate(shard, epoch, origin, clock);
                 if origin == Origin::Cold {
                     process.floors.push((process.ledger.open(), shard));
-                    let floor = process.ledger.time_of(shard, Nanos::ZERO);
-                    self.truth.floor(shard, epoch, floor);
                 }
+                let floor = process.ledger.time_of(shard, Nanos::ZERO);
+                let record = self.etcd.record(shard).map(|versioned| &versioned.record);
+                self.truth.activated(shard, (epoch, origin, floor), record, self.now)?;
                 self.commit(to);
             }
             Command::Close { .. } | Command::Freeze { .. } | Command::Thaw { .. } | Command::SetDeadline(_) => {
-                let Some(process) = self.machines[to.node].process(to.run) else { return };
+                let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
                 tell_ledger(&mut process.ledger, command, events);
             }
         }
+        Ok(())
+    }
+
+    /// Whoever sends a heartbeat has promised what it read.
+    fn check_that_it_may_serve(&mut self, to: To, transaction: &Transaction) -> Result<(), Violation> {
+        let machine = &mut self.machines[to.node];
+        let Some(generation) = machine.process(to.run).map(|process| process.agent.generation()) else { return Ok(()) };
+        if !transaction.writes.iter().any(|write| matches!(write, Write::Beat { .. })) {
+            return Ok(());
+        }
+        let disk = &machine.disk;
+        self.truth.serves(to.node, generation, |shard| disk.promise(shard), self.now)
     }
 
     fn reported(&mut self, report: Report) {
@@ -81,11 +94,20 @@ impl World {
     }
 
     fn persist(&mut self, to: To, token: Token, facts: Vec<Fact>) {
-        let latency = self.random.between(MILLIS / 5, 8 * MILLIS);
+        let latency = self.random.between(MILLIS / 5, 8 * MILLIS) + self.hang();
         let Some(process) = self.machines[to.node].process(to.run) else { return };
         process.persisting.push_back((token, facts));
         process.persisted_by = process.persisted_by.max(self.now + latency);
         self.queue.plan(process.persisted_by, Happening::Persisted(to));
+    }
+
+    /// How much longer a write takes than it should.
+    fn hang(&mut self) -> u64 {
+        if self.healed || !self.random.happens(self.swarm.disk_hangs) {
+            return 0;
+        }
+        self.see(Mark::DiskHung);
+        self.random.below(self.swarm.disk_hangs_max).min(self.swarm.chaos.saturating_sub(self.now))
     }
 
     pub(crate) fn persisted(&mut self, to: To) -> Result<(), Violation> {
@@ -98,7 +120,9 @@ impl World {
             return Ok(());
         };
         machine.disk.persist(&facts, boot).map_err(|broken| Violation::promise(broken.shard, self.now))?;
-        let last = machine.disk.last();
+        self.ambush_after_a_write(to.node);
+        self.say_again(to, &Event::Persisted { token });
+        let last = self.machines[to.node].disk.last();
         if facts.contains(&Fact::CountersDiscarded)
             && let Some(process) = self.machines[to.node].process(to.run)
         {
@@ -110,7 +134,7 @@ impl World {
 
     /// Starts to write the open frame, unless one is being written.
     pub(crate) fn commit(&mut self, to: To) {
-        let latency = self.random.between(MILLIS / 10, 5 * MILLIS);
+        let latency = self.random.between(MILLIS / 10, 5 * MILLIS) + self.hang();
         let Some(process) = self.machines[to.node].process(to.run) else { return };
         if process.committing.is_some() {
             return;

@@ -138,6 +138,7 @@ impl World {
 
     /// From now on nothing goes wrong; who is not gone for good comes back.
     pub(crate) fn heal(&mut self) {
+        self.restore_backup();
         self.healed = true;
         self.digest.note("heal", &[self.now]);
         self.swarm.etcd_loss = 0;
@@ -162,12 +163,38 @@ impl World {
         self.etcd_up();
     }
 
+    fn node_of(&self, record: &ShardRecord) -> usize {
+        self.machines.iter().position(|machine| machine.id == record.owner.node).unwrap_or(0)
+    }
+
     /// The rarest moments are those right behind a change of ownership, so some crashes are aimed there.
     fn ambush(&mut self, changed: &ShardRecord) {
-        let node = self.machines.iter().position(|machine| machine.id == changed.owner.node);
         if self.swarm.crash_every > 0 && !self.healed && self.random.happens(30) {
             let at = self.now + self.random.below(25 * MILLIS);
-            self.queue.plan(at, Happening::Ambush(node.unwrap_or(0)));
+            self.queue.plan(at, Happening::Ambush(self.node_of(changed)));
+        }
+    }
+
+    /// And some behind a write of promises and intents, before anything follows from it.
+    pub(crate) fn ambush_after_a_write(&mut self, node: usize) {
+        if self.swarm.crash_every > 0 && !self.healed && self.random.happens(10) {
+            let at = self.now + self.random.below(10 * MILLIS);
+            self.queue.plan(at, Happening::Ambush(node));
+        }
+    }
+
+    /// Some of those who get a shard give it away at once, while whoever gave it hears nothing.
+    fn send_back(&mut self, from: &ShardRecord, to: &ShardRecord) {
+        if self.swarm.drain_every == 0 || self.healed || !self.random.happens(200) {
+            return;
+        }
+        let deaf = self.node_of(from);
+        let until = self.now + self.random.below(4 * SECOND);
+        self.machines[deaf].cut_from_etcd = self.machines[deaf].cut_from_etcd.max(until);
+        let node = self.node_of(to);
+        if let Some(run) = self.machines[node].process.as_ref().map(|process| process.run) {
+            let at = self.now + self.random.below(100 * MILLIS);
+            self.queue.plan(at, Happening::Agent { to: To { node, run }, event: Event::Drain });
         }
     }
 
@@ -193,6 +220,9 @@ impl World {
             self.see(mark);
         }
         self.ambush(&new);
+        if let Some(old) = old.as_ref().filter(|_| change == records::Change::Swap) {
+            self.send_back(old, &new);
+        }
         let damaged = self.machines.iter().find(|machine| machine.id == new.owner.node);
         let damaged = damaged.and_then(|machine| machine.disk.lost(shard));
         take_over::check(&self.truth, shard, change, old.as_ref(), damaged, self.now)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use drl_core::{Generation, KeyHash, NodeId, ShardCount, ShardId};
+use drl_core::{Epoch, Generation, KeyHash, NodeId, ShardCount, ShardId};
 use drl_engine::ownership::{Authority, Event, Identity, NodeAgent, StopReason};
 use drl_limits::{Algorithm, Limit, Policy, PolicySpec, Window};
 
@@ -33,6 +33,7 @@ impl World {
             plant,
             random,
             queue: Queue::default(),
+            backup: None,
             etcd_down_until: 0,
             lease_end_planned: false,
             machines,
@@ -52,6 +53,7 @@ impl World {
             for fault in Fault::ALL {
                 world.plan_fault(fault);
             }
+            world.plan_backup();
             world.queue.plan(world.swarm.chaos, Happening::Heal);
         }
         world
@@ -66,7 +68,8 @@ impl World {
         machine.runs += 1;
         let run = machine.runs;
         let ignores_doubt = self.plant.is_world(WorldBug::TornWriteUnnoticed);
-        let (recoverer, found) = machine.disk.recover(machine.clock.boot(), self.plant, ignores_doubt);
+        let (recoverer, found) =
+            machine.disk.recover(machine.clock.boot(), self.plant, ignores_doubt, &mut self.random);
         let ledger = recoverer.into_ledger(machine.disk.last());
         let shards = ShardCount::new(u64::from(self.swarm.shards)).unwrap_or(ShardCount::DEFAULT);
         let identity = Identity { node: machine.id.clone(), shards, authority: Authority::default() };
@@ -121,7 +124,7 @@ impl World {
         for shard in (0..self.swarm.shards).map(ShardId::new) {
             let record = self.etcd.record(shard).map(|versioned| &versioned.record);
             if let Some(record) = record.filter(|record| record.owner.node == machine.id)
-                && (damage == Damage::Tail || !machine.disk.knows(shard, record.epoch))
+                && (damage == Damage::Tail || !machine.disk.knows(shard, (record.epoch, record.owner.generation)))
             {
                 machine.disk.lose(shard, record.epoch);
             }
@@ -130,8 +133,11 @@ impl World {
 
     pub(crate) fn stop_process(&mut self, node: usize, reason: &StopReason) {
         self.digest.tell("stop", node, self.now, || reason.to_string());
-        if *reason == StopReason::NodeIdInUse {
-            self.see(Mark::NodeIdInUse);
+        match reason {
+            StopReason::NodeIdInUse => self.see(Mark::NodeIdInUse),
+            StopReason::RevisionWentBack { .. } => self.see(Mark::RevisionWentBack),
+            StopReason::EpochWentBack { .. } => self.see(Mark::EpochWentBack),
+            StopReason::OtherCluster { .. } | StopReason::StoreFailed => {}
         }
         self.kill(node, Power::Stays);
         let at = self.now + self.random.between(1_000, 8_000) * MILLIS;
@@ -188,6 +194,7 @@ fn client(number: usize, swarm: &Swarm, random: &mut Random) -> Option<Client> {
         shard: ShardId::new(shard),
         key: KeyHash::from_bytes(key),
         policy: Arc::new(policy),
+        told: Epoch(0),
         admitted: Vec::new(),
     })
 }
