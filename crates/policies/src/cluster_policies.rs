@@ -98,7 +98,7 @@ impl ClusterPolicies {
         let interrupted = |stopped: tokio::task::JoinError| StartError::Interrupted { reason: stopped.to_string() };
         let Loaded { set, book, revision, mark, unreadable } = loading.await.map_err(interrupted)??;
         let was_complete = mark.is_some() && unreadable.is_empty();
-        let unsaved = Arc::new(Unsaved::new());
+        let unsaved = Arc::new(Unsaved::new(revision));
         let shared = Arc::new(Shared {
             in_force: InForce::new(set, revision),
             unsaved: Arc::clone(&unsaved),
@@ -137,7 +137,7 @@ impl ClusterPolicies {
 
     /// Resolves when everything that is in force is on disk; before an orderly end, with a deadline of the caller's.
     pub async fn until_saved(&self) {
-        self.shared.unsaved.until_saved().await;
+        self.shared.unsaved.until_saved(self.revision()).await;
     }
 
     /// Why nothing new can come at present; `None` while the store is followed. After a fault that is distrust nothing ever comes.

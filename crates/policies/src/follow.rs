@@ -90,10 +90,9 @@ impl Follower {
         let mark = self.cluster.map(|cluster| Mark { cluster, revision: Revision(revision) });
         // Without changes the mark on disk is as good as a new one.
         let is_new = !saves.is_empty() || mark.map(|mark| mark.cluster) != self.mark.map(|mark| mark.cluster);
-        if is_new {
-            self.mark = mark;
-            self.shared.unsaved.push(saves, mark);
-        }
+        let mark = mark.filter(|_| is_new);
+        self.mark = mark.or(self.mark);
+        self.shared.unsaved.push(saves, mark, self.shared.in_force.revision());
     }
 
     /// Lists what is broken, and says what is news.

@@ -41,6 +41,8 @@ pub(crate) struct SaveState {
     pub(crate) unsaved: usize,
     /// Why the last save failed; `None` when it did not.
     pub(crate) trouble: Option<LastGoodError>,
+    /// What was in force up to this revision of the service waits or is saved.
+    upto: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -50,12 +52,19 @@ struct Batch {
 }
 
 impl Unsaved {
-    pub(crate) fn new() -> Self {
-        Self { waiting: Mutex::default(), state: watch::Sender::default() }
+    /// What is in force at `revision` of the service is on disk.
+    pub(crate) fn new(revision: u64) -> Self {
+        let state = SaveState { upto: revision, ..SaveState::default() };
+        Self { waiting: Mutex::default(), state: watch::Sender::new(state) }
     }
 
-    /// Changes that are in force, and the mark of what they lead to.
-    pub(crate) fn push(&self, changes: impl IntoIterator<Item = (Key, Option<Entry>)>, mark: Option<Mark>) {
+    /// Changes that are in force since `revision` of the service, and the mark of what they lead to.
+    pub(crate) fn push(
+        &self,
+        changes: impl IntoIterator<Item = (Key, Option<Entry>)>,
+        mark: Option<Mark>,
+        revision: u64,
+    ) {
         let mut waiting = self.waiting();
         for (key, entry) in changes {
             // A disk that fails for so long is said all the time; what it misses it gets after the next start, by comparison.
@@ -66,19 +75,21 @@ impl Unsaved {
         waiting.mark = mark.or(waiting.mark);
         let unsaved = waiting.len();
         // Under the lock, as in `report`, so that the number that is said last is the one that came last.
-        if unsaved > 0 {
-            self.state.send_modify(|state| state.unsaved = unsaved);
-        }
+        self.state.send_modify(|state| {
+            state.upto = revision;
+            // A batch that is being saved still counts.
+            state.unsaved = state.unsaved.max(unsaved);
+        });
     }
 
     pub(crate) fn state(&self) -> SaveState {
         self.state.borrow().clone()
     }
 
-    /// Resolves when nothing waits.
-    pub(crate) async fn until_saved(&self) {
+    /// Resolves when nothing waits of what was in force at `revision` of the service.
+    pub(crate) async fn until_saved(&self, revision: u64) {
         // The sender lives as long as `self`, so that the wait cannot fail.
-        let _ = self.state.subscribe().wait_for(|state| state.unsaved == 0).await;
+        let _ = self.state.subscribe().wait_for(|state| state.upto >= revision && state.unsaved == 0).await;
     }
 
     fn take(&self) -> Option<Batch> {
@@ -104,7 +115,10 @@ impl Unsaved {
 
     fn report(&self, trouble: Option<LastGoodError>) {
         let waiting = self.waiting();
-        self.state.send_replace(SaveState { unsaved: waiting.len(), trouble });
+        self.state.send_modify(|state| {
+            state.unsaved = waiting.len();
+            state.trouble = trouble;
+        });
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
