@@ -16,8 +16,9 @@ use crate::{Fault, Prefix, Start, Update, WatchOptions};
 /// The first pause after a failure; it doubles up to the longest.
 const PAUSE_FIRST: Duration = Duration::from_millis(50);
 
-/// A watch that fails tries again this often: soon enough for a limit that changes, rare enough for an etcd that struggles.
-const PAUSE_MAX: Duration = Duration::from_secs(2);
+/// A watch that fails tries again this often: a limit that is changed as soon as etcd is back is in force within a second, and an etcd
+/// that struggles is not asked all the time.
+const PAUSE_MAX: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(shared: Arc<Shared>, prefix: Prefix, options: WatchOptions, writer: WatchWriter) {
     let at = match options.start {
