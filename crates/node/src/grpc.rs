@@ -1,7 +1,8 @@
-//! The gRPC door: the services `RateLimit` and `Limits` of `proto/drl/v1`.
+//! The gRPC door: the services of `proto/drl/v1`.
 //!
 //! * `door.rs` lets connections in and keeps their limits; `stream.rs` is a connection as tonic wants it
-//! * `check.rs` (with `check_stream.rs` and its `columns.rs`) and `limits.rs` are the services, `convert.rs` turns messages into nouns and back, `status.rs` every error
+//! * `check.rs` (with `check_stream.rs` and its `columns.rs`) and `limits.rs` are for clients, `peer.rs` for the other nodes of a cluster
+//! * `convert.rs` turns messages into nouns and back, `status.rs` every error, `refusals.rs` the refusal of one check among others
 
 mod check;
 mod check_stream;
@@ -9,5 +10,7 @@ mod columns;
 mod convert;
 pub(crate) mod door;
 mod limits;
+mod peer;
+mod refusals;
 mod status;
 mod stream;

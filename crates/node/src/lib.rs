@@ -2,14 +2,18 @@
 //!
 //! * `node.rs` starts and stops; `options.rs` says how, `error.rs` why not; `listen.rs` and `files.rs` are what it asks the system for
 //! * `resp.rs`, `http.rs`, `grpc.rs` are the doors; `entrance.rs` and `places.rs` are what they share: connections are counted and capped
-//! * `judge.rs` and `refusal.rs` lead from a request to a decision, or to the reason why there is none
+//! * `judge.rs` and `refusal.rs` lead from a request to a decision, or to the reason why there is none; `forward.rs` asks the peers
+//!   that `placement.rs` says own the shard
+//! * `cluster.rs` is what a member of a cluster is given, and by whom
 //! * `policies.rs` keeps the policies in the node's own store; `metrics.rs` counts
 //!
 //! Absent on purpose: no door decides anything, reads a clock other than `drl_host::clock`, or knows RocksDB.
 
+mod cluster;
 mod entrance;
 mod error;
 mod files;
+mod forward;
 mod grpc;
 mod http;
 mod judge;
@@ -17,13 +21,16 @@ mod listen;
 mod metrics;
 mod node;
 mod options;
+mod placement;
 mod places;
 mod policies;
 mod refusal;
 mod resp;
 
+pub use cluster::{BrokenPolicy, ClusterOptions, Member, Session, Standing};
 pub use error::{RunError, StartError};
 pub use listen::Addresses;
 pub use node::Node;
 pub use options::NodeOptions;
+pub use placement::{Node as PlacedNode, NodeAddresses, Placement, Seat};
 pub use policies::LoadError;

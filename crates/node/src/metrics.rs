@@ -1,6 +1,7 @@
 //! What a node counts about itself, and its text for Prometheus (`/metrics`). Counters are atomics that are added to once per batch; no
 //! label has values from outside, so the number of series is fixed.
 
+mod forwarded;
 mod histogram;
 mod text;
 
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use drl_core::Nanos;
 use drl_host::{Host, clock};
 
+pub(crate) use forwarded::Forwarded;
 use histogram::Histogram;
 use text::{Kind, Text, Value};
 
@@ -28,6 +30,7 @@ pub(crate) struct Metrics {
     decision: Histogram,
     connections: [AtomicU64; DOORS.len()],
     turned_away: [AtomicU64; DOORS.len()],
+    forwarded: [AtomicU64; Forwarded::ALL.len()],
 }
 
 /// What stands in the answer of a scrape and is not counted here.
@@ -58,12 +61,18 @@ impl Metrics {
             decision: Histogram::default(),
             connections: Default::default(),
             turned_away: Default::default(),
+            forwarded: Default::default(),
         }
     }
 
     /// The answers of `checks` checks that arrived together at `arrived` leave now.
     pub(crate) fn decided(&self, arrived: Nanos, checks: usize) {
         self.decision.record(Nanos(clock::monotonic().0.saturating_sub(arrived.0)), checks as u64);
+    }
+
+    /// A peer was asked to decide a check.
+    pub(crate) fn forwarded(&self, outcome: Forwarded) {
+        self.forwarded[outcome as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn connected(&self, door: Door) {
@@ -97,6 +106,15 @@ impl Metrics {
         );
         journal(&mut text, host);
         self.doors(&mut text);
+        let mut family = text.family(
+            "drl_forwarded_checks_total",
+            Kind::Counter,
+            "Checks of other nodes' shards that were passed on to them, each time, by what came of it.",
+        );
+        for outcome in Forwarded::ALL {
+            let count = self.forwarded[outcome as usize].load(Ordering::Relaxed);
+            family.labelled("outcome", outcome.as_str(), count);
+        }
         text.family("drl_policies", Kind::Gauge, "Policies in force.").count(policies.count as u64);
         text.family("drl_policies_broken", Kind::Gauge, "Stored policies that could not be read at the last start.")
             .count(policies.broken as u64);

@@ -12,13 +12,15 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::ClusterOptions;
 use crate::entrance::Entrance;
 use crate::error::{RunError, StartError};
 use crate::files;
+use crate::forward::Forwarder;
 use crate::grpc::door::GrpcDoor;
 use crate::http::door::HttpDoor;
 use crate::http::routes::Shared;
-use crate::judge::Judge;
+use crate::judge::{Judge, Routes};
 use crate::listen::{Addresses, Bound, bind};
 use crate::metrics::{Door, Metrics};
 use crate::options::NodeOptions;
@@ -69,18 +71,23 @@ impl Node {
             shards: options.shards,
             ..HostOptions::new(boot_id)
         };
-        let (host, policies) = blocking(move || recover(store, host_options)).await?;
+        let cluster = options.cluster.clone();
+        let (host, policies) = blocking(move || recover(store, host_options, cluster.as_ref())).await?;
         let (listeners, addresses) = sockets.listen()?;
         let metrics = Arc::new(Metrics::new());
-        let judge = Judge::new(host.clone(), Arc::clone(&metrics));
+        let routes = options.cluster.as_ref().map_or(Routes::Alone, |of| {
+            let name = Arc::from(of.cluster.name.as_str());
+            Routes::Cluster(Forwarder::new(name, options.node_id.clone(), of.member.placement()))
+        });
+        let judge = Judge::new(host.clone(), Arc::clone(&metrics), routes);
         let entrance = |listener, places, door| Entrance::new(listener, places, door, Arc::clone(&metrics));
         let grpc_entrance = entrance(listeners.grpc, grpc_places, Door::Grpc);
         let grpc = GrpcDoor::new(grpc_entrance, judge.clone(), Arc::clone(&policies));
-        let http = HttpDoor::new(entrance(listeners.http, http_places, Door::Http), Shared { judge, policies });
         let resp = listeners.resp.map(|listener| {
             let entrance = entrance(listener, resp_places, Door::Resp);
-            RespDoor::new(entrance, host.clone(), Arc::clone(&metrics), options.default_durability)
+            RespDoor::new(entrance, judge.clone(), options.default_durability)
         });
+        let http = HttpDoor::new(entrance(listeners.http, http_places, Door::Http), Shared { judge, policies });
         let NodeOptions { node_id, data_dir, drain_timeout, .. } = options;
         tracing::info!(%node_id, data_dir = %data_dir.display(), ?addresses, counters = host.stats().counters, "node started");
         Ok(Self { host, addresses, grpc, http, resp, drain_timeout })
@@ -135,10 +142,21 @@ async fn open_store(options: &NodeOptions, boot_id: &str) -> Result<Arc<dyn Stor
 }
 
 /// Policies first, so that the host never decides without them.
-fn recover(store: Arc<dyn Store>, options: HostOptions) -> Result<(Host, Arc<StoredPolicies>), StartError> {
+fn recover(
+    store: Arc<dyn Store>,
+    options: HostOptions,
+    cluster: Option<&ClusterOptions>,
+) -> Result<(Host, Arc<StoredPolicies>), StartError> {
     let policies = Arc::new(StoredPolicies::load(Arc::clone(&store))?);
     let configuration: Arc<dyn ConfigurationService> = policies.clone();
-    let host = Host::open(store, configuration, options)?;
+    let host = match cluster {
+        None => Host::open(store, configuration, options)?,
+        Some(of) => {
+            let (host, ownership) = Host::open_member(store, configuration, options, &of.cluster)?;
+            of.member.take(ownership);
+            host
+        }
+    };
     policies.stops(host.stopper());
     Ok((host, policies))
 }

@@ -8,6 +8,8 @@ use drl_core::{NodeId, ShardCount};
 use drl_host::{JournalSync, UnknownClient};
 use drl_limits::Durability;
 
+use crate::cluster::ClusterOptions;
+
 /// Everything that is chosen when a node is started.
 #[derive(Debug, Clone)]
 pub struct NodeOptions {
@@ -26,6 +28,8 @@ pub struct NodeOptions {
     pub shards: ShardCount,
     /// Class of the counters of `CL.THROTTLE`, which brings its own limit and no class.
     pub default_durability: Durability,
+    /// The cluster that it is a member of; `None`: it stands alone and owns every shard.
+    pub cluster: Option<ClusterOptions>,
     /// How long a stopping node lets requests finish before it closes their connections.
     pub drain_timeout: Duration,
 }
@@ -45,6 +49,7 @@ impl NodeOptions {
             unknown_client: UnknownClient::Deny,
             shards: ShardCount::DEFAULT,
             default_durability: Durability::Replicated,
+            cluster: None,
             drain_timeout: Duration::from_secs(30),
         }
     }

@@ -6,9 +6,9 @@ use drl_proto::v1;
 use drl_proto::v1::rate_limit_server::RateLimit;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::check_stream::{self, Answers};
-use super::convert;
+use super::check_stream::{self, Replies};
 use super::status::{invalid, refused};
+use super::{convert, refusals};
 use crate::judge::Judge;
 
 pub(super) struct CheckService {
@@ -38,17 +38,22 @@ impl RateLimit for CheckService {
             return Err(invalid(format!("{} checks are too many; send at most {BATCH_CHECKS_MAX}", checks.len())));
         }
         let asks: Result<Vec<_>, Status> = checks.iter().map(convert::ask).collect();
-        let decisions = self.judge.check_all(asks?).await.map_err(|refusal| refused(&refusal))?;
-        let decisions = decisions.iter().map(convert::decision).collect();
-        Ok(Response::new(v1::CheckBatchResponse { decisions, refusals: Vec::new() }))
+        let answers = self.judge.check_all(&asks?).await;
+        // Whoever does not look at refusals must not take all of them for denials.
+        if let ([(_, refusal), ..], None) = (answers.refused(), answers.iter().find(Result::is_ok)) {
+            return Err(refused(refusal));
+        }
+        let decision = |answer: Result<_, _>| answer.map_or_else(|_| v1::Decision::default(), convert::decision);
+        let decisions = answers.iter().map(decision).collect();
+        Ok(Response::new(v1::CheckBatchResponse { decisions, refusals: refusals::all(&answers) }))
     }
 
-    type CheckStreamStream = Answers;
+    type CheckStreamStream = Replies;
 
     async fn check_stream(
         &self,
         request: Request<Streaming<v1::CheckStreamRequest>>,
-    ) -> Result<Response<Answers>, Status> {
+    ) -> Result<Response<Replies>, Status> {
         Ok(Response::new(check_stream::serve(self.judge.clone(), request.into_inner())))
     }
 

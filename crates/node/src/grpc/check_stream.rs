@@ -1,7 +1,7 @@
-//! One check stream: messages are decided as they arrive and answered in order once the journal has them.
+//! One check stream: messages are decided as they arrive, or sent to the owners, and answered in order once their answers may leave.
 //!
 //! ```text
-//!   client --> decide (one lock a message) --> at most 64 under way --> wait for the journal --> client
+//!   client --> decide (one lock a message) --> at most 64 under way --> wait for journal and owners --> client
 //! ```
 //!
 //! Invariant: what is decided and not yet sent is bounded. A client that does not read its answers fills that bound, then nothing
@@ -9,9 +9,7 @@
 
 use std::pin::Pin;
 
-use drl_core::Nanos;
 use drl_core::caps::STREAM_MESSAGES_IN_FLIGHT_MAX;
-use drl_host::{Ticket, clock};
 use drl_proto::v1;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -19,23 +17,20 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::{Status, Streaming};
 
 use super::columns;
-use super::status::refused;
-use crate::judge::Judge;
-use crate::refusal;
+use crate::judge::answers::Answers;
+use crate::judge::{Judge, Pending, Routing};
 
 /// What the client reads.
-pub(super) type Answers = Pin<Box<dyn Stream<Item = Result<v1::CheckStreamResponse, Status>> + Send>>;
+pub(super) type Replies = Pin<Box<dyn Stream<Item = Result<v1::CheckStreamResponse, Status>> + Send>>;
 
-/// A message that was decided, or was found wanting: it is answered once its ticket is committed.
-struct Decided {
-    answer: v1::CheckStreamResponse,
-    ticket: Ticket,
-    arrived: Nanos,
-    checks: usize,
+/// A message that was decided, or was found wanting: it is answered once its answers may leave.
+enum Decided {
+    Checks { number: u64, detail: v1::Detail, answers: Answers, pending: Pending },
+    Wrong(v1::CheckStreamResponse),
 }
 
 /// Serves a stream until the client ends it.
-pub(super) fn serve(judge: Judge, messages: Streaming<v1::CheckStreamRequest>) -> Answers {
+pub(super) fn serve(judge: Judge, messages: Streaming<v1::CheckStreamRequest>) -> Replies {
     let (decided, waiting) = mpsc::channel(STREAM_MESSAGES_IN_FLIGHT_MAX);
     // It ends with the stream: when the client has sent all, when it breaks off, or when its answers have no reader.
     tokio::spawn(decide_all(judge.clone(), messages, decided));
@@ -55,27 +50,28 @@ async fn decide_all(judge: Judge, mut messages: Streaming<v1::CheckStreamRequest
 }
 
 async fn decide(judge: &Judge, message: &v1::CheckStreamRequest) -> Decided {
-    let arrived = clock::monotonic();
-    let mut decisions = Vec::with_capacity(message.id_lengths.len());
-    let outcome = match columns::asks(message) {
-        Ok(asks) => refusal::decide(judge.host(), &asks, &mut decisions).await.map_err(|refusal| refused(&refusal)),
-        Err(status) => Err(status),
+    let (number, detail) = (message.number, message.detail());
+    let routing = match message.routing() {
+        v1::Routing::Any => Routing::Any,
+        v1::Routing::Here => Routing::Here,
     };
-    let (answer, ticket) = match outcome {
-        Ok(ticket) => (columns::answer(message.number, message.detail(), &decisions), ticket),
-        Err(status) => (columns::failure(message.number, &status), Ticket::NONE),
-    };
-    Decided { answer, ticket, arrived, checks: decisions.len() }
+    match columns::asks(message) {
+        Ok(asks) => {
+            let mut answers = Answers::default();
+            let pending = judge.decide(&asks, routing, &mut answers).await;
+            Decided::Checks { number, detail, answers, pending }
+        }
+        Err(status) => Decided::Wrong(columns::failure(number, &status)),
+    }
 }
 
 /// The answer, once it may leave.
 async fn released(judge: &Judge, decided: Decided) -> v1::CheckStreamResponse {
-    let Decided { answer, ticket, arrived, checks } = decided;
-    match refusal::committed(judge.host(), ticket).await {
-        Ok(()) => {
-            judge.metrics().decided(arrived, checks);
-            answer
+    match decided {
+        Decided::Checks { number, detail, mut answers, pending } => {
+            judge.settle(pending, &mut answers).await;
+            columns::answer(number, detail, &answers)
         }
-        Err(refusal) => columns::failure(answer.number, &refused(&refusal)),
+        Decided::Wrong(answer) => answer,
     }
 }

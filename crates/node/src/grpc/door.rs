@@ -8,6 +8,7 @@ use std::time::Duration;
 use drl_core::caps::{GRPC_MESSAGE_BYTES_MAX, GRPC_STREAMS_MAX, HTTP_HEAD_BYTES_MAX};
 use drl_host::Host;
 use drl_proto::v1::limits_server::LimitsServer;
+use drl_proto::v1::peer_server::PeerServer;
 use drl_proto::v1::rate_limit_server::RateLimitServer;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -20,6 +21,7 @@ use tonic_health::server::HealthReporter;
 use crate::entrance::Entrance;
 use crate::grpc::check::CheckService;
 use crate::grpc::limits::LimitsService;
+use crate::grpc::peer::PeerService;
 use crate::grpc::stream::GrpcStream;
 use crate::judge::Judge;
 use crate::policies::StoredPolicies;
@@ -51,6 +53,11 @@ impl GrpcDoor {
             .register_encoded_file_descriptor_set(drl_proto::FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .build_v1();
+        let peers = judge.forwarder().map(|_| {
+            PeerServer::new(PeerService::new(judge.clone()))
+                .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
+                .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX)
+        });
         let checks = RateLimitServer::new(CheckService::new(judge))
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX);
@@ -66,7 +73,8 @@ impl GrpcDoor {
             .http2_keepalive_timeout(Some(KEEPALIVE.1))
             .add_service(checks)
             .add_service(limits)
-            .add_service(health_service);
+            .add_service(health_service)
+            .add_optional_service(peers);
         let router = match reflection {
             Ok(reflection) => router.add_service(reflection),
             Err(error) => {

@@ -104,7 +104,8 @@ pub(super) struct Decided {
 
 /// Decides, and fills in the header fields that every decision carries.
 pub(super) async fn decide(shared: &Shared, key: LimitKey<'_>, cost: Cost, action: Action) -> Result<Decided, Problem> {
-    let decision = shared.judge.check(Ask { key, cost, action, policy: PolicyOf::Configured, epoch: Epoch(0) }).await?;
+    let ask = Ask { key, cost, action, policy: PolicyOf::Configured, epoch: Epoch(0) };
+    let decision = shared.judge.check(ask).await?;
     let mut headers = HeaderMap::new();
     let known = (decision.reason != Reason::UnknownClient).then(|| shared.policies.get(key)).flatten();
     let policy = known.as_ref().map(|found| &*found.policy);

@@ -37,7 +37,7 @@ mod tests {
 
     use super::*;
     use crate::http::check::decide;
-    use crate::judge::Judge;
+    use crate::judge::{Judge, Routes};
     use crate::metrics::Metrics;
     use crate::policies::StoredPolicies;
 
@@ -48,7 +48,7 @@ mod tests {
         let configuration: Arc<dyn ConfigurationService> = policies.clone();
         let host = Host::open(store.clone(), configuration, HostOptions::new("boot".to_owned())).unwrap();
         policies.set(Namespace::DEFAULT, Selector::Default, br#"{"limits":[{"requests":9,"window":"1h"}]}"#).unwrap();
-        let shared = Shared { judge: Judge::new(host, Arc::new(Metrics::new())), policies };
+        let shared = Shared { judge: Judge::new(host, Arc::new(Metrics::new()), Routes::Alone), policies };
         let key = LimitKey::new(Namespace::DEFAULT, ClientId::new(b"alice").unwrap());
         assert!(decide(&shared, key, Cost::ONE, Action::Charge).await.unwrap().decision.allowed);
         assert_eq!(readyz(State(shared.clone())).await.unwrap(), "ready\n");

@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::refusal::Refusal;
+use crate::refusal::{Outlook, Refusal};
 
 /// Registered by draft-ietf-httpapi-ratelimit-headers for a client that is over its quota.
 pub(super) const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
@@ -55,7 +55,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "No decision", refusal.to_string());
         problem.kind = REDUCED_CAPACITY;
-        problem.retry_after_s = refusal.is_retryable().then_some(1);
+        problem.retry_after_s = (refusal.outlook() != Outlook::Broken).then_some(1);
         problem
     }
 }

@@ -11,16 +11,16 @@ use std::task::Poll;
 use std::time::Duration;
 
 use drl_core::caps::{BATCH_CHECKS_MAX, RESP_REPLY_BYTES_MAX};
-use drl_core::{ClientId, LimitKey, Namespace, Nanos};
-use drl_host::clock;
+use drl_core::{ClientId, LimitKey, Namespace};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::entrance::Guest;
-use crate::refusal;
+use crate::judge::Routing;
 use crate::resp::command::{Pause, plan};
 use crate::resp::door::Shared;
+use crate::resp::run::error_reply;
 use crate::resp::session::Session;
 use crate::resp::transaction::Transaction;
 use crate::resp::workspace::Workspace;
@@ -119,13 +119,12 @@ impl Connection {
 
     /// Answers every complete command in the workspace.
     async fn answer(&mut self, workspace: &mut Workspace) -> Result<(), End> {
-        let arrived = clock::monotonic();
         loop {
             let pause = plan(workspace, &mut self.session, &self.shared, BATCH_CHECKS_MAX);
-            self.decide(workspace, arrived).await;
+            self.decide(workspace).await;
             match pause {
                 Pause::Delete => self.delete(workspace).await,
-                Pause::Execute => self.execute(workspace, arrived).await,
+                Pause::Execute => self.execute(workspace).await,
                 _ => {}
             }
             if workspace.replies.len() >= RESP_REPLY_BYTES_MAX
@@ -142,37 +141,20 @@ impl Connection {
     }
 
     /// Decides the planned checks in one call and writes all replies of the run, in order, to the workspace.
-    async fn decide(&self, workspace: &mut Workspace, arrived: Nanos) {
-        let refused = if workspace.run.checks() == 0 { None } else { self.judge(workspace, arrived).await };
-        let Workspace { run, replies, .. } = workspace;
-        match refused {
-            None => run.reply(replies),
-            Some(error) => run.reply_refused(&error, replies),
+    async fn decide(&self, workspace: &mut Workspace) {
+        let Workspace { input, throttles, run, replies, .. } = workspace;
+        if run.checks() > 0 {
+            let judge = &self.shared.judge;
+            let mut answers = std::mem::take(&mut run.answers);
+            let pending = judge.decide(&run.asks(input.bytes(), throttles), Routing::Any, &mut answers).await;
+            judge.settle(pending, &mut answers).await;
+            run.answers = answers;
         }
-    }
-
-    /// The error reply of all checks, if they were not decided or their admissions are not in the journal.
-    async fn judge(&self, workspace: &mut Workspace, arrived: Nanos) -> Option<String> {
-        let Workspace { input, throttles, run, .. } = workspace;
-        let mut decisions = std::mem::take(&mut run.decisions);
-        let asks = run.asks(input.bytes(), throttles);
-        let decided = refusal::decide(&self.shared.host, &asks, &mut decisions).await;
-        run.decisions = decisions;
-        let committed = match decided {
-            Ok(ticket) => refusal::committed(&self.shared.host, ticket).await,
-            Err(refused) => Err(refused),
-        };
-        match committed {
-            Ok(()) => {
-                self.shared.metrics.decided(arrived, run.checks());
-                None
-            }
-            Err(refusal) => Some(error_reply(&refusal)),
-        }
+        run.reply(replies);
     }
 
     /// `EXEC`: the queued commands are planned and answered like any others, as the elements of one array.
-    async fn execute(&mut self, workspace: &mut Workspace, arrived: Nanos) {
+    async fn execute(&mut self, workspace: &mut Workspace) {
         let replies = &mut workspace.replies;
         let Some(Ok((bytes, commands))) = self.session.transaction.take().map(Transaction::finish) else {
             return replies.error("EXECABORT Transaction discarded because of previous errors.");
@@ -182,7 +164,7 @@ impl Connection {
         queued.input.load(&bytes);
         loop {
             let pause = plan(&mut queued, &mut self.session, &self.shared, BATCH_CHECKS_MAX);
-            self.decide(&mut queued, arrived).await;
+            self.decide(&mut queued).await;
             match pause {
                 Pause::Delete => self.delete(&mut queued).await,
                 Pause::Full => {}
@@ -200,7 +182,7 @@ impl Connection {
         let mut deleted = 0;
         for key in arguments.iter().skip(1).map(|span| span.of(input.bytes())) {
             let Ok(client) = ClientId::new(key) else { continue };
-            if let Err(error) = refusal::reset(&self.shared.host, LimitKey::new(Namespace::DEFAULT, client)).await {
+            if let Err(error) = self.shared.judge.reset(LimitKey::new(Namespace::DEFAULT, client)).await {
                 return replies.error(&error_reply(&error));
             }
             deleted += 1;
@@ -239,9 +221,4 @@ impl Connection {
         })
         .await;
     }
-}
-
-/// Redis' own words for "come back later" and "not now": client libraries know them.
-fn error_reply(error: &refusal::Refusal) -> String {
-    if error.is_retryable() { format!("TRYAGAIN {error}") } else { format!("CLUSTERDOWN {error}") }
 }

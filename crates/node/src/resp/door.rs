@@ -4,19 +4,17 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use drl_host::Host;
 use drl_limits::Durability;
 use tokio_util::sync::CancellationToken;
 
 use crate::entrance::{Entrance, Guest};
-use crate::metrics::Metrics;
+use crate::judge::Judge;
 use crate::resp::connection;
 use crate::resp::workspace::Pool;
 
 /// What all connections use.
 pub(crate) struct Shared {
-    pub(crate) host: Host,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) judge: Judge,
     /// Class of the counters of `CL.THROTTLE`.
     pub(crate) durability: Durability,
     pub(crate) pool: Pool,
@@ -30,8 +28,8 @@ pub(crate) struct RespDoor {
 }
 
 impl RespDoor {
-    pub(crate) fn new(entrance: Entrance, host: Host, metrics: Arc<Metrics>, durability: Durability) -> Self {
-        let shared = Shared { host, metrics, durability, pool: Pool::default(), last_id: AtomicU64::new(0) };
+    pub(crate) fn new(entrance: Entrance, judge: Judge, durability: Durability) -> Self {
+        let shared = Shared { judge, durability, pool: Pool::default(), last_id: AtomicU64::new(0) };
         Self { entrance, shared: Arc::new(shared) }
     }
 
@@ -54,8 +52,8 @@ impl RespDoor {
 impl Shared {
     /// The text of `INFO`, in the sections that people know from Redis.
     pub(crate) fn info(&self) -> String {
-        let (stats, mut text) = (self.host.stats(), String::new());
-        let connections = self.metrics.connections(crate::metrics::Door::Resp);
+        let (stats, mut text) = (self.judge.host().stats(), String::new());
+        let connections = self.judge.metrics().connections(crate::metrics::Door::Resp);
         let version = env!("CARGO_PKG_VERSION");
         // Writing to a String does not fail. The Redis version is the one whose commands these are.
         let _ = write!(
@@ -65,7 +63,7 @@ impl Shared {
              # Stats\r\ndecisions_allowed:{}\r\ndecisions_denied:{}\r\nchecks_refused:{}\r\n\
              # Persistence\r\njournal_bytes:{}\r\njournal_frames:{}\r\ncheckpoints:{}\r\n\
              # Keyspace\r\ncounters:{}\r\n",
-            self.metrics.uptime_s(),
+            self.judge.metrics().uptime_s(),
             stats.admitted,
             stats.denied,
             stats.refused,

@@ -7,6 +7,8 @@ use drl_core::{ClientId, Cost, Epoch, LimitKey, Namespace};
 use drl_host::{Action, Ask, PolicyOf};
 use drl_limits::{Decision, Retry};
 
+use crate::judge::answers::Answers;
+use crate::refusal::{Outlook, Refusal};
 use crate::resp::parse::Span;
 use crate::resp::reply::Replies;
 use crate::resp::throttle::{self, Slot, Throttles};
@@ -49,7 +51,7 @@ pub(crate) struct Run {
     checks: usize,
     /// Replies to the commands between the checks.
     pub(crate) said: Replies,
-    pub(crate) decisions: Vec<Decision>,
+    pub(crate) answers: Answers,
 }
 
 impl Run {
@@ -57,7 +59,7 @@ impl Run {
         self.steps.clear();
         self.checks = 0;
         self.said.reset(SAID_BYTES_KEPT);
-        self.decisions.clear();
+        self.answers.clear();
     }
 
     pub(crate) const fn checks(&self) -> usize {
@@ -91,26 +93,17 @@ impl Run {
         asks
     }
 
-    /// Writes the replies of decided checks, and those that were said, in order.
+    /// Writes the replies of settled checks, and those that were said, in order.
     pub(crate) fn reply(&self, replies: &mut Replies) {
-        let mut decisions = self.decisions.iter();
-        self.reply_with(replies, |check, replies| match decisions.next() {
-            Some(decision) => check.reply(decision, replies),
-            // One decision for each ask is the host's contract; an answer is owed even if it is broken.
-            None => replies.error("ERR this check was not decided"),
-        });
-    }
-
-    /// Writes `error` for every check instead.
-    pub(crate) fn reply_refused(&self, error: &str, replies: &mut Replies) {
-        self.reply_with(replies, |_, replies| replies.error(error));
-    }
-
-    fn reply_with(&self, replies: &mut Replies, mut reply: impl FnMut(&Check, &mut Replies)) {
+        let mut answers = self.answers.iter();
         let mut from = 0;
         for step in &self.steps {
             match step {
-                Step::Check(check) => reply(check, replies),
+                Step::Check(check) => match answers.next() {
+                    Some(Ok(decision)) => check.reply(decision, replies),
+                    Some(Err(refusal)) => replies.error(&error_reply(refusal)),
+                    None => replies.error(&error_reply(&Refusal::Undecided)),
+                },
                 Step::Said { end } => {
                     replies.append(self.said.as_bytes().get(from..*end).unwrap_or_default());
                     from = *end;
@@ -142,6 +135,14 @@ impl Check {
             Form::Allow => replies.integer(i64::from(decision.allowed)),
             Form::Check => replies.integers(&check_reply(decision)),
         }
+    }
+}
+
+/// Redis' own words for "come back later" and "not now": client libraries know them.
+pub(crate) fn error_reply(refusal: &Refusal) -> String {
+    match refusal.outlook() {
+        Outlook::Passing => format!("TRYAGAIN {refusal}"),
+        Outlook::Down | Outlook::Broken => format!("CLUSTERDOWN {refusal}"),
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use drl_core::caps::{COST_MAX, RESP_THROTTLES_MAX};
 use drl_core::{Cost, Nanos};
-use drl_limits::{Algorithm, Carry, Decision, Durability, Limit, Policy, PolicySpec, Retry, Window};
+use drl_limits::{Decision, Durability, Policy, Retry};
 
+use crate::forward::given::Given;
 use crate::resp::parse::parse_integer;
 
 /// The numbers of a command that make its policy.
@@ -120,18 +121,8 @@ impl Rate {
         let count = u64::try_from(self.count).map_err(|_| out_of_range("count", self.count, "1", COST_MAX))?;
         let period =
             u64::try_from(self.period_s).map_err(|_| out_of_range("period", self.period_s, "1", 366 * 86_400))?;
-        let because = |reason: String| ThrottleError::Policy { reason };
-        let window = Window::new(Nanos::from_secs(period)).map_err(|error| because(error.to_string()))?;
-        let limit = Limit::new(count, window).map_err(|error| because(error.to_string()))?;
-        let spec = PolicySpec {
-            limits: vec![limit],
-            algorithm: Algorithm::TokenBucket,
-            burst: Some(burst),
-            durability,
-            carry: Carry::Time,
-            ..PolicySpec::default()
-        };
-        Policy::new(spec).map_err(|error| because(error.to_string()))
+        let given = Given { requests: count, window: Nanos::from_secs(period), burst, durability };
+        given.policy().map_err(|nonsense| ThrottleError::Policy { reason: nonsense.problem })
     }
 }
 

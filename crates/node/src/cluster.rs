@@ -1,0 +1,66 @@
+//! What a node that is a member of a cluster is given: who the member is, where the shards are, how things stand. Who keeps that up to
+//! date (a session, its watches, the rules of ownership) is behind [`Member`] and not known here.
+
+use std::sync::Arc;
+
+use drl_core::Nanos;
+use drl_host::{Cluster, Ownership};
+use tokio::sync::watch;
+
+use crate::placement::Placement;
+
+/// The cluster that a node is a member of.
+#[derive(Clone)]
+pub struct ClusterOptions {
+    pub cluster: Cluster,
+    pub member: Arc<dyn Member>,
+}
+
+/// The membership of this node.
+pub trait Member: Send + Sync {
+    /// Where every shard is. A node passes the checks of other nodes' shards on by it.
+    fn placement(&self) -> watch::Receiver<Arc<Placement>>;
+
+    /// The host is recovered; from now on it is told through `ownership` what it owns. Called once, before a door opens.
+    fn take(&self, ownership: Ownership);
+
+    fn standing(&self) -> Standing;
+}
+
+/// How a member stands, for status, metrics and readiness.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    pub session: Session,
+    /// For how long it answers if the coordination service stays away; zero: it does not answer.
+    pub authority_left: Nanos,
+    /// Shards of which it is the owner.
+    pub shards_owned: u32,
+    /// Of those, the ones that it decides for.
+    pub shards_answering: u32,
+    /// Values of policies that cannot be used.
+    pub broken: Vec<BrokenPolicy>,
+    /// What is wrong, a sentence each.
+    pub troubles: Vec<String>,
+}
+
+/// The session with the coordination service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Session {
+    Held,
+    #[default]
+    Lost,
+}
+
+/// A policy whose value cannot be used; the last good one is in force, if there was one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenPolicy {
+    pub key: String,
+    pub reason: String,
+    pub since_revision: u64,
+}
+
+impl std::fmt::Debug for ClusterOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClusterOptions").field("cluster", &self.cluster.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,194 @@
+//! The service `Peer`: checks that another node passes on. They are decided here or refused, never passed on again.
+//!
+//! ```text
+//!   peer --> decide (one lock a message) --> at most 64 under way --> wait for the journal --> peer
+//! ```
+//!
+//! Invariant: messages are decided in the order in which they come, and answered in it. What is decided and not yet sent is bounded: a
+//! peer that does not read its answers is not read from.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use drl_core::caps::{BATCH_CHECKS_MAX, STREAM_MESSAGES_IN_FLIGHT_MAX};
+use drl_core::{Cost, Epoch, Namespace};
+use drl_host::{Ask, PolicyOf};
+use drl_limits::Policy;
+use drl_proto::v1;
+use drl_proto::v1::forwarded_answer::{Answer, Done};
+use drl_proto::v1::peer_server::Peer;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::status::invalid;
+use super::{convert, refusals};
+use crate::forward::errand::{self, Nonsense};
+use crate::forward::given::GivenPolicies;
+use crate::judge::answers::Answers;
+use crate::judge::{Judge, Pending, Routing};
+use crate::refusal::{self, Refusal};
+
+pub(super) struct PeerService {
+    judge: Judge,
+}
+
+/// A message that was decided: it is answered once its answers may leave.
+struct Decided {
+    number: u64,
+    checks: Vec<Check>,
+    answers: Answers,
+    pending: Pending,
+}
+
+/// One check of a message.
+enum Check {
+    /// It was decided, by this policy or the configured one.
+    Asked(Option<Arc<Policy>>),
+    /// A reset or refund that is under way.
+    Changing(JoinHandle<Result<(), Refusal>>),
+    Wrong(Nonsense),
+}
+
+impl PeerService {
+    pub(super) const fn new(judge: Judge) -> Self {
+        Self { judge }
+    }
+
+    /// Whether a stream was meant for this node.
+    fn accept(&self, first: &v1::ForwardRequest) -> Result<(), Status> {
+        let Some(to) = &first.to else {
+            return Err(invalid("the first message does not say whom it is for"));
+        };
+        let me = self.judge.forwarder().map(|forwarder| (&**forwarder.cluster(), forwarder.me().as_str()));
+        if me == Some((&*to.cluster, &*to.node)) {
+            return Ok(());
+        }
+        let (cluster, node) = me.unwrap_or_default();
+        Err(Status::failed_precondition(format!("node {node:?} of cluster {cluster:?} is here, not {to:?}")))
+    }
+}
+
+#[tonic::async_trait]
+impl Peer for PeerService {
+    type ForwardStream = Pin<Box<dyn Stream<Item = Result<v1::ForwardResponse, Status>> + Send>>;
+
+    async fn forward(
+        &self,
+        request: Request<Streaming<v1::ForwardRequest>>,
+    ) -> Result<Response<Self::ForwardStream>, Status> {
+        let mut messages = request.into_inner();
+        let first = messages.message().await?.ok_or_else(|| invalid("no message came"))?;
+        self.accept(&first)?;
+        let (decided, waiting) = mpsc::channel(STREAM_MESSAGES_IN_FLIGHT_MAX);
+        // It ends with the stream: when the peer breaks off, or when its answers have no reader.
+        tokio::spawn(decide_all(self.judge.clone(), first, messages, decided));
+        let judge = self.judge.clone();
+        let answers = ReceiverStream::new(waiting).then(move |decided: Result<Decided, Status>| {
+            let judge = judge.clone();
+            async move { Ok(released(&judge, decided?).await) }
+        });
+        Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+async fn decide_all(
+    judge: Judge,
+    first: v1::ForwardRequest,
+    mut messages: Streaming<v1::ForwardRequest>,
+    answers: mpsc::Sender<Result<Decided, Status>>,
+) {
+    let (mut given, mut next) = (GivenPolicies::default(), Some(first));
+    while let Some(message) = next {
+        let count = message.checks.len();
+        if count > BATCH_CHECKS_MAX {
+            let refused = invalid(format!("{count} checks are too many; send at most {BATCH_CHECKS_MAX}"));
+            let _ = answers.send(Err(refused)).await;
+            return;
+        }
+        if answers.send(Ok(decide(&judge, &mut given, message).await)).await.is_err() {
+            return;
+        }
+        next = messages.message().await.ok().flatten();
+    }
+}
+
+async fn decide(judge: &Judge, given: &mut GivenPolicies, message: v1::ForwardRequest) -> Decided {
+    let checks: Vec<Check> = message.checks.iter().map(|check| read(judge, given, check)).collect();
+    let asks: Vec<Ask<'_>> =
+        message.checks.iter().zip(&checks).filter_map(|(message, check)| check.ask(message)).collect();
+    let mut answers = Answers::default();
+    let pending = judge.decide(&asks, Routing::Here, &mut answers).await;
+    drop(asks);
+    Decided { number: message.number, checks, answers, pending }
+}
+
+/// Finds out what a message asks; a change begins at once.
+fn read(judge: &Judge, given: &mut GivenPolicies, check: &v1::ForwardedCheck) -> Check {
+    let wrong = |problem: &str| Check::Wrong(Nonsense { problem: problem.to_owned() });
+    let key = match errand::key(check) {
+        Ok(key) => key,
+        Err(nonsense) => return Check::Wrong(nonsense),
+    };
+    if Cost::new(check.cost).is_err() {
+        return wrong("the cost is too high");
+    }
+    if errand::change(check).is_some() {
+        return Check::Changing(tokio::spawn(change(judge.clone(), check.clone())));
+    }
+    match (errand::action(check), &check.policy) {
+        (None, _) => wrong("this version does not know what is asked"),
+        (Some(_), Some(_)) if key.namespace != Namespace::THROTTLE => wrong("a policy came with a client that has one"),
+        (Some(_), None) if key.namespace == Namespace::THROTTLE => wrong("no policy came with the key"),
+        (Some(_), None) => Check::Asked(None),
+        (Some(_), Some(policy)) => match given.policy(policy) {
+            Ok(policy) => Check::Asked(Some(policy)),
+            Err(nonsense) => Check::Wrong(nonsense),
+        },
+    }
+}
+
+async fn change(judge: Judge, check: v1::ForwardedCheck) -> Result<(), Refusal> {
+    match (errand::key(&check), errand::change(&check)) {
+        (Ok(key), Some(change)) => refusal::change(judge.host(), key, change, Epoch(check.epoch)).await,
+        _ => Err(Refusal::Undecided),
+    }
+}
+
+impl Check {
+    fn ask<'a>(&'a self, message: &'a v1::ForwardedCheck) -> Option<Ask<'a>> {
+        let Self::Asked(policy) = self else { return None };
+        let policy = policy.as_ref().map_or(PolicyOf::Configured, PolicyOf::Given);
+        let (key, cost) = (errand::key(message).ok()?, Cost::new(message.cost).ok()?);
+        Some(Ask { key, cost, action: errand::action(message)?, policy, epoch: Epoch(message.epoch) })
+    }
+}
+
+/// The answer to a message, once it may leave.
+async fn released(judge: &Judge, decided: Decided) -> v1::ForwardResponse {
+    let Decided { number, checks, mut answers, pending } = decided;
+    judge.settle(pending, &mut answers).await;
+    let mut decisions = answers.iter();
+    let mut told = Vec::with_capacity(checks.len());
+    for check in checks {
+        let answer = match check {
+            Check::Asked(_) => match decisions.next().unwrap_or(Err(&Refusal::Undecided)) {
+                Ok(decision) => Answer::Decision(convert::decision(decision)),
+                Err(refusal) => Answer::Refusal(refusals::message(0, refusal)),
+            },
+            Check::Changing(change) => match change.await.unwrap_or(Err(Refusal::Undecided)) {
+                Ok(()) => Answer::Done(Done {}),
+                Err(refusal) => Answer::Refusal(refusals::message(0, &refusal)),
+            },
+            Check::Wrong(nonsense) => Answer::Refusal(v1::Refusal {
+                kind: v1::RefusalKind::Invalid.into(),
+                message: nonsense.problem,
+                ..v1::Refusal::default()
+            }),
+        };
+        told.push(v1::ForwardedAnswer { answer: Some(answer) });
+    }
+    v1::ForwardResponse { number, answers: told }
+}
