@@ -20,6 +20,24 @@ pub trait Coordination: Send + Sync {
     /// Everything under a prefix as of one revision, which is the newest at some moment during the call.
     fn list(&self, prefix: Prefix, within: Duration) -> Answer<'_, Result<Listing, Fault>>;
 
+    /// At most `size` entries under a prefix, by key, behind the key `after`; fewer only when there are no more. As of one revision, as
+    /// [`Coordination::list`], but the next page is of another.
+    fn page(
+        &self,
+        prefix: Prefix,
+        after: Option<Key>,
+        size: usize,
+        within: Duration,
+    ) -> Answer<'_, Result<Listing, Fault>> {
+        let listing = self.list(prefix, within);
+        Box::pin(async move {
+            let mut listing = listing.await?;
+            listing.entries.retain(|entry| Some(&entry.key) > after.as_ref());
+            listing.entries.truncate(size);
+            Ok(listing)
+        })
+    }
+
     /// Follows a prefix. The watch goes on through lost connections, restarts and compactions, until its reader drops it or the
     /// store must not be believed any more.
     fn watch(&self, prefix: Prefix, options: WatchOptions) -> Watch;

@@ -21,8 +21,8 @@ pub use self::faults::Failure;
 use self::faults::Faults;
 use self::state::State;
 use crate::{
-    Answer, ClusterId, Coordination, Fault, Grant, LeaseId, Listing, Outcome, Prefix, Renewal, Revision, Seen, Ttl,
-    Txn, TxnError, Watch, WatchOptions,
+    Answer, ClusterId, Coordination, Fault, Grant, Key, LeaseId, Listing, Outcome, Prefix, Renewal, Revision, Seen,
+    Ttl, Txn, TxnError, Watch, WatchOptions,
 };
 
 /// How often leases are looked at when a clock drives them: a fraction of the shortest time to live.
@@ -121,6 +121,18 @@ impl Coordination for Embedded {
 
     fn list(&self, prefix: Prefix, _within: Duration) -> Answer<'_, Result<Listing, Fault>> {
         Box::pin(async move { self.call(|state| state.list(&prefix)).map_err(TxnError::into_fault) })
+    }
+
+    fn page(
+        &self,
+        prefix: Prefix,
+        after: Option<Key>,
+        size: usize,
+        _within: Duration,
+    ) -> Answer<'_, Result<Listing, Fault>> {
+        Box::pin(
+            async move { self.call(|state| state.page(&prefix, after.as_ref(), size)).map_err(TxnError::into_fault) },
+        )
     }
 
     fn watch(&self, prefix: Prefix, options: WatchOptions) -> Watch {

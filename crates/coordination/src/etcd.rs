@@ -32,12 +32,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use self::link::Link;
+use self::list::Part;
 pub use self::options::{Credentials, Endpoint, EtcdOptions, Identity, InvalidOptions, Tls};
 pub use self::secret::Secret;
 use crate::standing::{Standing, Way};
 use crate::{
-    Answer, Coordination, Fault, Grant, Header, LeaseId, Listing, Outcome, Prefix, Renewal, Seen, Ttl, Txn, TxnError,
-    Watch, WatchOptions,
+    Answer, Coordination, Fault, Grant, Header, Key, LeaseId, Listing, Outcome, Prefix, Renewal, Seen, Ttl, Txn,
+    TxnError, Watch, WatchOptions,
 };
 
 /// A client of etcd. Cheap to clone; clones share their connection and what they have seen.
@@ -80,6 +81,16 @@ impl Coordination for Etcd {
 
     fn list(&self, prefix: Prefix, within: Duration) -> Answer<'_, Result<Listing, Fault>> {
         Box::pin(async move { self.shared.list(&prefix, within).await })
+    }
+
+    fn page(
+        &self,
+        prefix: Prefix,
+        after: Option<Key>,
+        size: usize,
+        within: Duration,
+    ) -> Answer<'_, Result<Listing, Fault>> {
+        Box::pin(async move { self.shared.list_part(&Part::behind(&prefix, after.as_ref(), size), within).await })
     }
 
     fn watch(&self, prefix: Prefix, options: WatchOptions) -> Watch {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use drl_configuration::{PolicyDocument, Selector};
 use drl_coordination::{Compare, Coordination, Entry, Fault, Key, Keys, Op, Outcome, Reply, Txn, TxnError};
 use drl_core::Namespace;
+use drl_core::caps::POLICY_PAGE_MAX;
 use tokio::time::timeout;
 
 pub use self::error::EditError;
@@ -94,8 +95,12 @@ impl PolicyEditor {
         size: usize,
     ) -> Result<PolicyPage, EditError> {
         let prefix = namespace.map_or_else(|| self.keys.limits(), |namespace| self.keys.limits_of(namespace));
-        let listing = self.coordination.list(prefix, self.within).await.map_err(EditError::Unread)?;
-        Ok(page::page(&self.keys, &listing, after, size))
+        let size = if size == 0 { POLICY_PAGE_MAX } else { size.min(POLICY_PAGE_MAX) };
+        let after = (!after.is_empty()).then(|| Key::from(after.to_vec()));
+        // One more shows whether there is a page behind this one.
+        let asked = size.saturating_add(1);
+        let listing = self.coordination.page(prefix, after, asked, self.within).await.map_err(EditError::Unread)?;
+        Ok(page::page(&self.keys, &listing.entries, size))
     }
 
     async fn change(

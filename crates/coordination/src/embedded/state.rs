@@ -1,6 +1,7 @@
 //! The store itself, as a value: entries, leases and what changed lately. No task, no clock: time passes when it is told.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use drl_core::Nanos;
 
@@ -52,7 +53,7 @@ impl State {
                 Op::Put { key, value, lease } => changes.push(self.put(at, key, value, *lease)),
                 Op::Delete { key } => changes.extend(self.delete(key)),
                 Op::Get { key } => read.push(self.entries.get(key).cloned()),
-                Op::List { prefix } => listed.push(self.under(prefix)),
+                Op::List { prefix } => listed.push(self.list(prefix).entries),
             }
         }
         self.commit(at, changes);
@@ -61,13 +62,17 @@ impl State {
     }
 
     pub(super) fn list(&self, prefix: &Prefix) -> Listing {
-        Listing { header: self.header(), revision: self.revision, entries: self.under(prefix) }
+        self.page(prefix, None, usize::MAX)
     }
 
-    fn under(&self, prefix: &Prefix) -> Vec<Entry> {
-        let from = Key::from(prefix.as_bytes().to_vec());
-        let entries = self.entries.range(from..).map(|(_, entry)| entry);
-        entries.take_while(|entry| prefix.contains(&entry.key)).cloned().collect()
+    /// At most `size` entries behind the key `after`.
+    pub(super) fn page(&self, prefix: &Prefix, after: Option<&Key>, size: usize) -> Listing {
+        let first = Key::from(prefix.as_bytes().to_vec());
+        let after = after.filter(|after| **after >= first);
+        let from = after.map_or(Bound::Included(&first), Bound::Excluded);
+        let entries = self.entries.range((from, Bound::Unbounded)).map(|(_, entry)| entry);
+        let entries = entries.take_while(|entry| prefix.contains(&entry.key)).take(size).cloned().collect();
+        Listing { header: self.header(), revision: self.revision, entries }
     }
 
     /// What changed behind `revision`; `None` when that is not known any more.

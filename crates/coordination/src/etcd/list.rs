@@ -17,16 +17,41 @@ use crate::{Entry, Fault, Header, Key, Listing, Prefix, Revision};
 /// How often the listing starts again when its revision is compacted away meanwhile, or another member does not know it yet.
 const STARTS_MAX: usize = 5;
 
+/// What is asked for: all of a prefix, or some of it.
+pub(super) struct Part<'a> {
+    prefix: &'a Prefix,
+    start: Key,
+    size: usize,
+}
+
+impl<'a> Part<'a> {
+    fn all(prefix: &'a Prefix) -> Self {
+        let start = if prefix.as_bytes().is_empty() { vec![0] } else { prefix.as_bytes().to_vec() };
+        Self { prefix, start: Key::from(start), size: usize::MAX }
+    }
+
+    /// At most `size` entries behind the key `after`.
+    pub(super) fn behind(prefix: &'a Prefix, after: Option<&Key>, size: usize) -> Self {
+        let all = Self::all(prefix);
+        let start = after.filter(|after| **after >= all.start).map(behind).unwrap_or(all.start);
+        Self { prefix, start, size }
+    }
+}
+
 impl Shared {
     pub(super) async fn list(&self, prefix: &Prefix, within: Duration) -> Result<Listing, Fault> {
-        let listing = timeout(within, self.list_again(prefix, within)).await;
+        self.list_part(&Part::all(prefix), within).await
+    }
+
+    pub(super) async fn list_part(&self, part: &Part<'_>, within: Duration) -> Result<Listing, Fault> {
+        let listing = timeout(within, self.list_again(part, within)).await;
         listing.unwrap_or(Err(Fault::NoAnswer { within }))
     }
 
-    async fn list_again(&self, prefix: &Prefix, within: Duration) -> Result<Listing, Fault> {
+    async fn list_again(&self, part: &Part<'_>, within: Duration) -> Result<Listing, Fault> {
         let mut left = STARTS_MAX;
         loop {
-            let trouble = match self.list_once(prefix, within).await {
+            let trouble = match self.list_once(part, within).await {
                 Ok(listing) => return Ok(listing),
                 Err(trouble) => trouble,
             };
@@ -37,14 +62,18 @@ impl Shared {
         }
     }
 
-    async fn list_once(&self, prefix: &Prefix, within: Duration) -> Result<Listing, Trouble> {
-        let start = if prefix.as_bytes().is_empty() { vec![0] } else { prefix.as_bytes().to_vec() };
-        let mut start = Key::from(start);
+    async fn list_once(&self, part: &Part<'_>, within: Duration) -> Result<Listing, Trouble> {
+        let Part { prefix, size, .. } = *part;
+        let mut start = part.start.clone();
         let header = self.newest(&start, within).await?;
         let mut entries: Vec<Entry> = Vec::new();
         let mut limit = LISTING_PAGE_KEYS;
         loop {
-            let page = match self.page(&start, prefix, header.revision, limit, within).await {
+            let missing = size.saturating_sub(entries.len());
+            if missing == 0 {
+                return Ok(Listing { header, revision: header.revision, entries });
+            }
+            let page = match self.page(&start, prefix, header.revision, limit.min(missing), within).await {
                 Err(Trouble { kind: Kind::TooLarge, .. }) if limit > 1 => {
                     limit /= 2;
                     continue;

@@ -1,9 +1,8 @@
 //! Policies as they are written in etcd, a page at a time, in the order of their keys. What is broken is shown with what is wrong with it.
 
 use drl_configuration::{PolicyDocument, Selector};
-use drl_coordination::{Entry, Keys, Listing};
+use drl_coordination::{Entry, Keys};
 use drl_core::Namespace;
-use drl_core::caps::POLICY_PAGE_MAX;
 
 use crate::broken::shown;
 use crate::{BrokenKey, place};
@@ -40,17 +39,14 @@ impl WrittenPolicy {
     }
 }
 
-/// At most `size` entries behind the key `after`.
-pub(super) fn page(keys: &Keys, listing: &Listing, after: &[u8], size: usize) -> PolicyPage {
-    let size = if size == 0 { POLICY_PAGE_MAX } else { size.min(POLICY_PAGE_MAX) };
-    let from = listing.entries.partition_point(|entry| entry.key.as_bytes() <= after);
-    let rest = listing.entries.get(from..).unwrap_or_default();
+/// The first `size` of some entries; there is a next page when there are more.
+pub(super) fn page(keys: &Keys, entries: &[Entry], size: usize) -> PolicyPage {
     let mut page = PolicyPage::default();
-    for entry in rest.iter().take(size) {
+    for entry in entries.iter().take(size) {
         page.push(keys, entry);
     }
-    if rest.len() > size {
-        page.next = rest.get(size.saturating_sub(1)).map(|last| last.key.as_bytes().to_vec());
+    if entries.len() > size {
+        page.next = entries.get(size.saturating_sub(1)).map(|last| last.key.as_bytes().to_vec());
     }
     page
 }

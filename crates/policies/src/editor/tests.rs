@@ -70,6 +70,16 @@ impl Coordination for Scripted {
         self.store.list(prefix, within)
     }
 
+    fn page(
+        &self,
+        prefix: Prefix,
+        after: Option<Key>,
+        size: usize,
+        within: Duration,
+    ) -> Answer<'_, Result<Listing, Fault>> {
+        self.store.page(prefix, after, size, within)
+    }
+
     fn watch(&self, prefix: Prefix, options: WatchOptions) -> Watch {
         self.store.watch(prefix, options)
     }

@@ -20,6 +20,7 @@ claims! {
     of_many_that_compete_exactly_one_wins,
     a_hundred_records_change_together,
     a_listing_is_by_key_complete_and_of_one_revision,
+    pages_of_a_listing_show_everything_once,
     a_transaction_lists_what_is_there_behind_its_own_writes,
     a_key_that_was_gone_in_between_is_another_one,
     what_no_store_takes_is_refused_before_it_is_sent,
@@ -43,6 +44,26 @@ async fn what_is_put_is_read_and_listed(subject: &Subject) -> Result<()> {
     let listing = store.list(subject.prefix(""), CALL).await?;
     assert_eq!(listing.entries, [entry]);
     assert!(listing.revision >= changed);
+    Ok(())
+}
+
+async fn pages_of_a_listing_show_everything_once(subject: &Subject) -> Result<()> {
+    let store = subject.node().await?;
+    for name in ["a", "limits/a", "limits/a/b", "limits/b", "limits0"] {
+        write(&*store, &subject.key(name), "1").await?;
+    }
+    let names = ["limits/a", "limits/a/b", "limits/b"].map(|name| subject.key(name));
+    let page = async |after: Option<Key>, size| {
+        let page = store.page(subject.prefix("limits/"), after, size, CALL).await?;
+        anyhow::Ok(page.entries.into_iter().map(|entry| entry.key).collect::<Vec<_>>())
+    };
+    assert_eq!(page(None, 2).await?, names[..2]);
+    assert_eq!(page(Some(names[1].clone()), 2).await?, names[2..]);
+    assert_eq!(page(Some(names[2].clone()), 2).await?, []);
+    assert_eq!(page(Some(subject.key("a")), 9).await?, names);
+    // Behind a key that is not there any more, or not there yet.
+    assert_eq!(page(Some(subject.key("limits/a/a")), 1).await?, names[1..2]);
+    assert_eq!(page(None, 0).await?, []);
     Ok(())
 }
 
