@@ -1,7 +1,8 @@
 //! What is known of every key of the policies, and what an update from the store makes of it. No lock, no task, no disk.
 //!
 //! Invariant: what is in force under a key is the last good value of the key's present life. A value that is broken changes nothing; a
-//! deletion does, also one that nobody saw because the key came back broken meanwhile (the store says when a key was created).
+//! deletion does, also one that nobody saw because the key came back broken meanwhile (the store says when a key was created). A good
+//! value that came and was broken again while nobody looked is not known: the one before it stays.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -179,3 +180,6 @@ fn in_force<'a>(set: &'a PolicySet, place: &LimitPlace) -> Option<&'a Entry> {
     let namespace = Namespace::new(&place.namespace).ok()?;
     set.entry(namespace, &place::selector(place.whom.clone()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,14 +79,16 @@ impl Follower {
         // A record that could not be read may be replaced in the same breath.
         let mut saves: BTreeMap<_, _> = self.unreadable.drain(..).map(|key| (key, None)).collect();
         saves.extend(edits.iter().map(|edit| (edit.key.clone(), edit.entry.clone())));
-        // The last word about a key counts.
-        let mut health: BTreeMap<_, _> = health.into_iter().collect();
+        let (broken, mut rest): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            health.into_iter().partition(|(_, health)| matches!(health, Health::Broken { .. }));
+        // Who sees the revision sees what is broken in it; who sees a key mended finds it in force.
+        self.note(&broken);
         for policy in self.shared.in_force.apply(edits, revision) {
             saves.remove(&policy.key);
             let is_broken = self.book.leave_out(&policy);
-            health.insert(policy.key, is_broken);
+            rest.insert(policy.key, is_broken);
         }
-        self.note(&health);
+        self.note(&rest);
         let mark = self.cluster.map(|cluster| Mark { cluster, revision: Revision(revision) });
         // Without changes the mark on disk is as good as a new one.
         let is_new = !saves.is_empty() || mark.map(|mark| mark.cluster) != self.mark.map(|mark| mark.cluster);

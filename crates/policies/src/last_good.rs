@@ -8,7 +8,8 @@ pub use self::in_memory::InMemoryLastGood;
 /// A key and its value.
 pub type LastGoodRecord = (Vec<u8>, Vec<u8>);
 
-/// Keeps records. Calls block and are made beside the runtime, one at a time. [`crate::conformance`] holds it as claims.
+/// Keeps records. Calls block and are made beside the runtime, one at a time. [`crate::conformance`] holds it as claims. Keys are keys in
+/// etcd, which begin with a slash, and one more; other records in the same place are left alone.
 pub trait LastGood: Send + Sync {
     /// Every record, in any order.
     ///

@@ -96,9 +96,12 @@ impl Unsaved {
         let mut waiting = self.waiting();
         // One place is for the mark.
         let full = LAST_GOOD_SAVE_RECORDS_MAX.saturating_sub(1);
-        let rest = waiting.changes.keys().nth(full).cloned();
-        let rest = rest.map(|key| waiting.changes.split_off(&key)).unwrap_or_default();
-        let changes = std::mem::replace(&mut waiting.changes, rest);
+        let mut changes = BTreeMap::new();
+        while changes.len() < full
+            && let Some((key, entry)) = waiting.changes.pop_first()
+        {
+            changes.insert(key, entry);
+        }
         let mark = if waiting.changes.is_empty() { waiting.mark.take() } else { None };
         let is_empty = changes.is_empty() && mark.is_none();
         (!is_empty).then_some(Batch { changes, mark })

@@ -34,7 +34,8 @@ pub(super) fn load(last_good: &dyn LastGood, keys: &Keys) -> Result<Loaded, Last
     let revision = mark.map_or(0, |mark| mark.revision.0);
     let mut loaded = Loaded { set: PolicySet::new(), book, revision, mark, unreadable: Vec::new() };
     let mut texts = Texts::default();
-    for (key, value) in records {
+    // Whatever else is kept in the same place is not touched.
+    for (key, value) in records.into_iter().filter(|(key, _)| key.starts_with(b"/")) {
         let key = Key::from(key);
         if let Err(reason) = loaded.admit(keys, &key, &value, &mut texts) {
             tracing::error!(key = shown(&key), reason, "a last good policy on disk cannot be read; it waits for etcd");

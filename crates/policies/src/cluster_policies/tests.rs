@@ -337,7 +337,11 @@ async fn a_record_that_cannot_be_read_is_left_out_until_the_store_says_what_is_r
     timeout(SOON, policies.until_saved()).await.unwrap();
     drop(policies);
     let other = "/drl/other/limits/default/default";
-    let bad = [(ALICE.into(), Some(b"short".to_vec())), (other.into(), Some(b"12345678{}".to_vec()))];
+    let bad = [
+        (ALICE.into(), Some(b"short".to_vec())),
+        (other.into(), Some(b"12345678{}".to_vec())),
+        (b"somebody else's".to_vec(), Some(b"x".to_vec())),
+    ];
     place.disk.save(&bad).unwrap();
     let (policies, store) = place.start_cut().await;
     assert_eq!(limit_of(&policies, "alice"), None);
@@ -347,7 +351,7 @@ async fn a_record_that_cannot_be_read_is_left_out_until_the_store_says_what_is_r
     assert_eq!(limit_of(&policies, "alice"), Some((5, good)));
     timeout(SOON, policies.until_saved()).await.unwrap();
     let keys: Vec<_> = place.disk.load().unwrap().into_iter().map(|(key, _)| key).collect();
-    assert_eq!(keys, [ALICE.as_bytes(), record::MARK_KEY]);
+    assert_eq!(keys, [ALICE.as_bytes(), record::MARK_KEY, b"somebody else's"]);
 }
 
 #[tokio::test]
