@@ -175,3 +175,58 @@ impl Batch {
         changes.chain(mark).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use drl_configuration::PolicyDocument;
+    use drl_coordination::{ClusterId, Revision};
+
+    use super::*;
+
+    fn entry(revision: u64) -> Option<Entry> {
+        let policy = PolicyDocument::parse(br#"{"limits":[{"requests":5,"window":"1m"}]}"#).unwrap();
+        Some(Entry { policy: Arc::new(policy), revision })
+    }
+
+    fn mark(revision: u64) -> Mark {
+        Mark { cluster: ClusterId(7), revision: Revision(revision) }
+    }
+
+    #[test]
+    fn a_batch_that_was_not_saved_does_not_replace_what_came_after_it() {
+        let unsaved = Unsaved::new(0);
+        unsaved.push([(Key::from("/a"), entry(1)), (Key::from("/b"), entry(1))], Some(mark(1)), 1);
+        let batch = unsaved.take().unwrap();
+        unsaved.push([(Key::from("/a"), None), (Key::from("/c"), entry(2))], Some(mark(2)), 2);
+        unsaved.put_back(batch);
+        let next = unsaved.take().unwrap();
+        let revisions: Vec<_> = next.changes.values().map(|entry| entry.as_ref().map(|entry| entry.revision)).collect();
+        assert_eq!(revisions, [None, Some(1), Some(2)]);
+        assert_eq!(next.mark, Some(mark(2)));
+        assert!(unsaved.take().is_none());
+    }
+
+    #[test]
+    fn a_batch_is_bounded_and_the_mark_goes_with_the_last_one() {
+        let unsaved = Unsaved::new(0);
+        let many = (0..LAST_GOOD_SAVE_RECORDS_MAX).map(|number| (Key::from(format!("/{number:04}")), entry(1)));
+        unsaved.push(many, Some(mark(1)), 1);
+        let (first, last) = (unsaved.take().unwrap(), unsaved.take().unwrap());
+        assert_eq!((first.records().len(), first.mark), (LAST_GOOD_SAVE_RECORDS_MAX - 1, None));
+        assert_eq!((last.records().len(), last.mark), (2, Some(mark(1))));
+        assert_eq!(last.records().last().unwrap().0, record::MARK_KEY);
+    }
+
+    #[tokio::test]
+    async fn what_is_being_saved_is_not_saved_yet() {
+        let unsaved = Unsaved::new(0);
+        unsaved.push([(Key::from("/a"), entry(1))], None, 1);
+        let batch = unsaved.take().unwrap();
+        unsaved.push([], None, 2);
+        assert_eq!(unsaved.state().unsaved, 1);
+        assert!(timeout(Duration::from_millis(1), unsaved.until_saved(2)).await.is_err());
+        drop(batch);
+        unsaved.report(None);
+        unsaved.until_saved(2).await;
+    }
+}
