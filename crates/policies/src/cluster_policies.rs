@@ -76,8 +76,12 @@ pub enum StartError {
 }
 
 impl Default for ClusterPoliciesOptions {
+    /// Everything is listed again every 5 minutes, since a listing of 100,000 policies keeps etcd busy for a second; and it may take 30 s,
+    /// which is enough for millions.
     fn default() -> Self {
-        Self { watch: WatchOptions::default(), save_pause: Duration::from_secs(1) }
+        let (relist_every, within) = (Duration::from_mins(5), Duration::from_secs(30));
+        let watch = WatchOptions { relist_every, within, ..WatchOptions::default() };
+        Self { watch, save_pause: Duration::from_secs(1) }
     }
 }
 

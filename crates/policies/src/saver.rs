@@ -183,9 +183,9 @@ mod tests {
 
     use super::*;
 
-    fn entry(revision: u64) -> Option<Entry> {
+    fn entry(revision: u64) -> Entry {
         let policy = PolicyDocument::parse(br#"{"limits":[{"requests":5,"window":"1m"}]}"#).unwrap();
-        Some(Entry { policy: Arc::new(policy), revision })
+        Entry { policy: Arc::new(policy), revision }
     }
 
     fn mark(revision: u64) -> Mark {
@@ -195,9 +195,9 @@ mod tests {
     #[test]
     fn a_batch_that_was_not_saved_does_not_replace_what_came_after_it() {
         let unsaved = Unsaved::new(0);
-        unsaved.push([(Key::from("/a"), entry(1)), (Key::from("/b"), entry(1))], Some(mark(1)), 1);
+        unsaved.push([(Key::from("/a"), Some(entry(1))), (Key::from("/b"), Some(entry(1)))], Some(mark(1)), 1);
         let batch = unsaved.take().unwrap();
-        unsaved.push([(Key::from("/a"), None), (Key::from("/c"), entry(2))], Some(mark(2)), 2);
+        unsaved.push([(Key::from("/a"), None), (Key::from("/c"), Some(entry(2)))], Some(mark(2)), 2);
         unsaved.put_back(batch);
         let next = unsaved.take().unwrap();
         let revisions: Vec<_> = next.changes.values().map(|entry| entry.as_ref().map(|entry| entry.revision)).collect();
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_batch_is_bounded_and_the_mark_goes_with_the_last_one() {
         let unsaved = Unsaved::new(0);
-        let many = (0..LAST_GOOD_SAVE_RECORDS_MAX).map(|number| (Key::from(format!("/{number:04}")), entry(1)));
+        let many = (0..LAST_GOOD_SAVE_RECORDS_MAX).map(|number| (Key::from(format!("/{number:04}")), Some(entry(1))));
         unsaved.push(many, Some(mark(1)), 1);
         let (first, last) = (unsaved.take().unwrap(), unsaved.take().unwrap());
         assert_eq!((first.records().len(), first.mark), (LAST_GOOD_SAVE_RECORDS_MAX - 1, None));
@@ -220,7 +220,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_being_saved_is_not_saved_yet() {
         let unsaved = Unsaved::new(0);
-        unsaved.push([(Key::from("/a"), entry(1))], None, 1);
+        unsaved.push([(Key::from("/a"), Some(entry(1)))], None, 1);
         let batch = unsaved.take().unwrap();
         unsaved.push([], None, 2);
         assert_eq!(unsaved.state().unsaved, 1);
