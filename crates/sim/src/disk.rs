@@ -41,7 +41,7 @@ struct Frame {
     synced: bool,
 }
 
-/// A promise that went down.
+/// A promise that went down, or to another generation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PromiseBroken {
     pub shard: ShardId,
@@ -112,7 +112,8 @@ impl Disk {
             match fact {
                 Fact::Shard { shard, marker, promise } => {
                     let slot = &mut self.shards[shard.index()];
-                    if promise.epoch < slot.1.epoch {
+                    let is_another = promise.epoch == slot.1.epoch && promise.generation != slot.1.generation;
+                    if promise.epoch < slot.1.epoch || is_another {
                         return Err(PromiseBroken { shard: *shard });
                     }
                     *slot = (*marker, *promise);

@@ -119,6 +119,11 @@ impl Truth {
         Ok(Decided { index: client.admitted.len() - 1, ..decided })
     }
 
+    /// An admission is in the journal of whoever decided it.
+    pub(crate) fn journaled(&mut self, decided: &Decided) {
+        self.times.journaled(decided);
+    }
+
     /// The answer has left.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ impl<B: Bugs> NodeAgent<B> {
             if local.role == Role::Suspended {
                 continue;
             }
-            if epoch < local.promise.epoch {
+            if !local.promise.allows(Promise::of(record)) {
                 let (found, promised) = (epoch.0, local.promise.epoch.0);
                 return self.stop(StopReason::EpochWentBack { shard: shard.get(), found, promised }, turn);
             }

@@ -72,8 +72,8 @@ impl<B: Bugs> NodeAgent<B> {
     }
 
     pub(super) fn serve(&mut self, turn: &mut Turn<'_>) {
+        // A watch that broke meanwhile has asked for another reading; it is not forgotten here.
         self.phase = Phase::Serving;
-        self.relist_at = Nanos(turn.now.boottime.0.saturating_add(self.authority.relist_every.0));
         self.beats.next = turn.now.boottime;
     }
 

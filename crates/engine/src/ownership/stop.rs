@@ -20,7 +20,7 @@ pub enum StopReason {
     )]
     OtherCluster { found: ClusterId, seen: ClusterId },
     #[error(
-        "the record of shard {shard} is at epoch {found}, below the {promised} that this node promised: etcd lost writes. Run `drl cluster recover`"
+        "the record of shard {shard} is at epoch {found}, but this node promised {promised} to somebody: etcd lost writes. Run `drl cluster recover`"
     )]
     EpochWentBack { shard: u16, found: u64, promised: u64 },
     #[error("the journal cannot be written any more")]

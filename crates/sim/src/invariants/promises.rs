@@ -9,7 +9,7 @@ use super::Violation;
 use crate::trace::Decided;
 
 pub(super) fn violation(shard: ShardId, at: u64) -> Violation {
-    Violation::new("I2", at, format!("the promise for shard {shard} went down"))
+    Violation::new("I2", at, format!("the promise for shard {shard} went down, or to another generation of its epoch"))
 }
 
 pub(super) fn decided(decided: &Decided) -> Result<(), Violation> {

@@ -1,5 +1,5 @@
-//! I5: in the order of epochs, and within an epoch in the order of decisions, shard time does not decrease. Source: protocol, time
-//! and cold starts ("never backwards").
+//! I5: within an epoch in the order of decisions, and over epochs for whatever reached a journal, shard time does not decrease. Source:
+//! protocol, time and cold starts ("never backwards").
 
 use drl_core::{Epoch, ShardTime};
 
@@ -10,13 +10,13 @@ use crate::trace::Decided;
 #[derive(Debug)]
 pub(super) struct Times {
     latest: Vec<(Epoch, ShardTime)>,
-    /// The latest time at which something was admitted: what nobody wrote down binds nobody.
-    admitted: Vec<ShardTime>,
+    /// The latest time of an admission that is in a journal: what nobody wrote down binds nobody.
+    journaled: Vec<ShardTime>,
 }
 
 impl Times {
     pub(super) fn new(shards: usize) -> Self {
-        Self { latest: vec![(Epoch(0), ShardTime::ZERO); shards], admitted: vec![ShardTime::ZERO; shards] }
+        Self { latest: vec![(Epoch(0), ShardTime::ZERO); shards], journaled: vec![ShardTime::ZERO; shards] }
     }
 
     pub(super) fn decided(&mut self, decided: &Decided) -> Result<(), Violation> {
@@ -24,16 +24,17 @@ impl Times {
         if decided.epoch < *epoch {
             return Ok(());
         }
-        let admitted = &mut self.admitted[decided.shard.index()];
-        let floor = if decided.epoch == *epoch { *time } else { *admitted };
+        let floor = if decided.epoch == *epoch { *time } else { self.journaled[decided.shard.index()] };
         if decided.at < floor {
             let what = format!("{decided:?} is earlier than {floor:?} of epoch {}", epoch.0);
             return Err(Violation::new("I5", decided.real, what));
         }
         (*epoch, *time) = (decided.epoch, decided.at);
-        if decided.allowed {
-            *admitted = (*admitted).max(decided.at);
-        }
         Ok(())
+    }
+
+    pub(super) fn journaled(&mut self, decided: &Decided) {
+        let latest = &mut self.journaled[decided.shard.index()];
+        *latest = (*latest).max(decided.at);
     }
 }

@@ -75,7 +75,7 @@ impl World {
         }
         if let Some(view) = changed {
             for (shard, old) in before {
-                self.record_changed(shard, old, transaction)?;
+                self.record_changed(to, (shard, old), transaction)?;
             }
             for write in &transaction.writes {
                 if let Write::Beat { node, .. } = write {

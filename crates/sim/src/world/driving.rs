@@ -163,6 +163,7 @@ impl World {
             machine.disk.sync();
         }
         for decided in replies {
+            self.truth.journaled(&decided);
             self.leave(to, decided)?;
         }
         self.commit(to);

@@ -177,7 +177,7 @@ impl World {
 
     /// And some behind a write of promises and intents, before anything follows from it.
     pub(crate) fn ambush_after_a_write(&mut self, node: usize) {
-        if self.swarm.crash_every > 0 && !self.healed && self.random.happens(10) {
+        if !self.healed && self.random.happens(self.swarm.crash_behind_writes) {
             let at = self.now + self.random.below(10 * MILLIS);
             self.queue.plan(at, Happening::Ambush(node));
         }
@@ -207,8 +207,8 @@ impl World {
     /// A record changed: it must have been allowed to, and true to what happened.
     pub(crate) fn record_changed(
         &mut self,
-        shard: ShardId,
-        old: Option<Versioned>,
+        by: To,
+        (shard, old): (ShardId, Option<Versioned>),
         transaction: &Transaction,
     ) -> Result<(), Violation> {
         let Some(new) = self.etcd.record(shard).map(|versioned| versioned.record.clone()) else { return Ok(()) };
@@ -223,8 +223,16 @@ impl World {
         if let Some(old) = old.as_ref().filter(|_| change == records::Change::Swap) {
             self.send_back(old, &new);
         }
-        let damaged = self.machines.iter().find(|machine| machine.id == new.owner.node);
-        let damaged = damaged.and_then(|machine| machine.disk.lost(shard));
+        let machine = &mut self.machines[by.node];
+        let damaged = machine.disk.lost(shard);
+        if machine.process(by.run).is_none()
+            && change == records::Change::Resume
+            && damaged.is_some_and(|epoch| old.as_ref().is_some_and(|old| old.epoch == epoch))
+        {
+            // Sent by a process that died before it arrived: nobody has resumed, and what was lost is lost of the new epoch.
+            machine.disk.lose(shard, new.epoch);
+            return Ok(());
+        }
         take_over::check(&self.truth, shard, change, old.as_ref(), damaged, self.now)
     }
 }
