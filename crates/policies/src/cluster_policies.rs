@@ -20,7 +20,7 @@ use self::loading::Loaded;
 use crate::broken::{BrokenKey, BrokenKeys};
 use crate::follow::{self, Follower};
 use crate::in_force::InForce;
-use crate::saver::{self, Unsaved};
+use crate::saver::{self, Saving, Unsaved};
 use crate::{LastGood, LastGoodError};
 
 /// The `ConfigurationService` of a cluster. Dropping it ends its tasks; see [`ClusterPolicies::until_saved`].
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
 pub struct ClusterPoliciesOptions {
     /// How the store is followed.
     pub watch: WatchOptions,
+    /// Whether the disk may be written at once.
+    pub saving: Saving,
     /// The pause after a save that failed; it doubles up to 30 s.
     pub save_pause: Duration,
 }
@@ -81,7 +83,7 @@ impl Default for ClusterPoliciesOptions {
     fn default() -> Self {
         let (relist_every, within) = (Duration::from_mins(5), Duration::from_secs(30));
         let watch = WatchOptions { relist_every, within, ..WatchOptions::default() };
-        Self { watch, save_pause: Duration::from_secs(1) }
+        Self { watch, saving: Saving::AtOnce, save_pause: Duration::from_secs(1) }
     }
 }
 
@@ -102,7 +104,7 @@ impl ClusterPolicies {
         let interrupted = |stopped: tokio::task::JoinError| StartError::Interrupted { reason: stopped.to_string() };
         let Loaded { set, book, revision, mark, unreadable } = loading.await.map_err(interrupted)??;
         let was_complete = mark.is_some() && unreadable.is_empty();
-        let unsaved = Arc::new(Unsaved::new(revision));
+        let unsaved = Arc::new(Unsaved::new(revision, options.saving));
         let shared = Arc::new(Shared {
             in_force: InForce::new(set, revision),
             unsaved: Arc::clone(&unsaved),
@@ -137,6 +139,11 @@ impl ClusterPolicies {
     pub async fn until_synced(&self) {
         // The sender lives as long as `self`, so that the wait cannot fail.
         let _ = self.shared.is_synced.subscribe().wait_for(|is_synced| *is_synced).await;
+    }
+
+    /// Lets the first save happen, with [`Saving::WhenAllowed`].
+    pub fn allow_saving(&self) {
+        self.shared.unsaved.allow();
     }
 
     /// Resolves when everything that is in force is on disk; before an orderly end, with a deadline of the caller's.

@@ -25,3 +25,4 @@ pub use broken::BrokenKey;
 pub use cluster_policies::{ClusterPolicies, ClusterPoliciesOptions, Counted, StartError};
 pub use editor::{EditError, PolicyEditor, PolicyPage, WrittenPolicy};
 pub use last_good::{InMemoryLastGood, LastGood, LastGoodError, LastGoodRecord};
+pub use saver::Saving;

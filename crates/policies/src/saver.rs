@@ -25,6 +25,16 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 pub(crate) struct Unsaved {
     waiting: Mutex<Waiting>,
     state: watch::Sender<SaveState>,
+    /// Whether the disk may be written yet.
+    saving: watch::Sender<Saving>,
+}
+
+/// When the first save may happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Saving {
+    AtOnce,
+    /// Not before [`crate::ClusterPolicies::allow_saving`]: for a store that has to recover before it takes writes.
+    WhenAllowed,
 }
 
 #[derive(Debug, Default)]
@@ -53,9 +63,13 @@ struct Batch {
 
 impl Unsaved {
     /// What is in force at `revision` of the service is on disk.
-    pub(crate) fn new(revision: u64) -> Self {
+    pub(crate) fn new(revision: u64, saving: Saving) -> Self {
         let state = SaveState { upto: revision, ..SaveState::default() };
-        Self { waiting: Mutex::default(), state: watch::Sender::new(state) }
+        Self { waiting: Mutex::default(), state: watch::Sender::new(state), saving: watch::Sender::new(saving) }
+    }
+
+    pub(crate) fn allow(&self) {
+        self.saving.send_replace(Saving::AtOnce);
     }
 
     /// Changes that are in force since `revision` of the service, and the mark of what they lead to.
@@ -137,9 +151,10 @@ impl Waiting {
 
 /// Saves for as long as it runs. A failed save is tried again after `pause`, then after twice that, and so on.
 pub(crate) async fn run(unsaved: Arc<Unsaved>, last_good: Arc<dyn LastGood>, pause: Duration) {
+    // The senders live as long as `unsaved`, so that no wait can fail.
+    let _ = unsaved.saving.subscribe().wait_for(|saving| *saving == Saving::AtOnce).await;
     let mut state = unsaved.state.subscribe();
     let mut next_pause = pause;
-    // The sender lives as long as `unsaved`.
     while state.wait_for(|state| state.unsaved > 0).await.is_ok() {
         let Some(batch) = unsaved.take() else {
             unsaved.report(None);
@@ -194,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_batch_that_was_not_saved_does_not_replace_what_came_after_it() {
-        let unsaved = Unsaved::new(0);
+        let unsaved = Unsaved::new(0, Saving::AtOnce);
         unsaved.push([(Key::from("/a"), Some(entry(1))), (Key::from("/b"), Some(entry(1)))], Some(mark(1)), 1);
         let batch = unsaved.take().unwrap();
         unsaved.push([(Key::from("/a"), None), (Key::from("/c"), Some(entry(2)))], Some(mark(2)), 2);
@@ -208,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_bounded_and_the_mark_goes_with_the_last_one() {
-        let unsaved = Unsaved::new(0);
+        let unsaved = Unsaved::new(0, Saving::AtOnce);
         let many = (0..LAST_GOOD_SAVE_RECORDS_MAX).map(|number| (Key::from(format!("/{number:04}")), Some(entry(1))));
         unsaved.push(many, Some(mark(1)), 1);
         let (first, last) = (unsaved.take().unwrap(), unsaved.take().unwrap());
@@ -219,7 +234,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_being_saved_is_not_saved_yet() {
-        let unsaved = Unsaved::new(0);
+        let unsaved = Unsaved::new(0, Saving::AtOnce);
         unsaved.push([(Key::from("/a"), Some(entry(1)))], None, 1);
         let batch = unsaved.take().unwrap();
         unsaved.push([], None, 2);

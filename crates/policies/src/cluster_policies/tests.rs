@@ -34,7 +34,7 @@ fn policy(requests: u64) -> String {
 /// Relists often, so that what waits for a relisting does not wait long.
 fn options() -> ClusterPoliciesOptions {
     let watch = WatchOptions { relist_every: Duration::from_millis(20), ..WatchOptions::default() };
-    ClusterPoliciesOptions { watch, save_pause: Duration::from_millis(1) }
+    ClusterPoliciesOptions { watch, save_pause: Duration::from_millis(1), ..ClusterPoliciesOptions::default() }
 }
 
 impl Place {
@@ -304,6 +304,20 @@ async fn a_save_that_fails_is_said_and_tried_again_and_the_policy_is_in_force_me
     assert_eq!((counted.unsaved, counted.save_trouble), (0, None));
     drop(policies);
     assert_eq!(limit_of(&place.start_cut().await.0, "alice"), Some((8, last)));
+}
+
+#[tokio::test]
+async fn nothing_is_saved_before_it_is_allowed() {
+    let place = place();
+    let put = place.put(ALICE, policy(5)).await;
+    let options = ClusterPoliciesOptions { saving: Saving::WhenAllowed, ..ClusterPoliciesOptions::default() };
+    let policies = place.start_with(place.store.node(), options).await;
+    until_revision(&policies, put).await;
+    assert!(timeout(Duration::from_millis(50), policies.until_saved()).await.is_err());
+    assert_eq!((place.disk.saves(), place.disk.load().unwrap().len()), (0, 0));
+    policies.allow_saving();
+    timeout(SOON, policies.until_saved()).await.unwrap();
+    assert_eq!(place.disk.load().unwrap().len(), 2);
 }
 
 #[tokio::test]
