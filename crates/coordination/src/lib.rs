@@ -30,6 +30,6 @@ pub use header::{ClusterId, Header, Revision, Seen};
 pub use key::{Entry, Key, Prefix};
 pub use keys::{ClusterName, InvalidClusterName, InvalidKey, Keys, LimitPlace, Place, Whom};
 pub use lease::{Grant, InvalidTtl, LeaseId, Renewal, Ttl};
-pub use session::{Beat, Heartbeat, Liveness, OpenError, Session, Terms};
+pub use session::{Beat, Heartbeat, Keeper, Liveness, OpenError, Session, Terms};
 pub use txn::{Compare, InvalidTxn, Op, Outcome, Reply, Txn};
 pub use watch::{Change, Changes, Listing, Start, Update, Watch, WatchOptions};

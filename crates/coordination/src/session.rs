@@ -11,8 +11,7 @@ use std::time::Duration;
 use drl_core::Nanos;
 use tokio::sync::watch;
 
-use self::keeper::Keeper;
-pub use self::keeper::Liveness;
+pub use self::keeper::{Keeper, Liveness};
 pub use self::terms::{Heartbeat, Terms};
 use crate::{Coordination, Entry, Fault, Grant, LeaseId, Outcome, Txn, TxnError};
 

@@ -21,6 +21,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("drl-policies", &["drl-core", "drl-test-etcd", "drl-limits", "drl-coordination", "drl-configuration"]),
     ("drl-client", &["drl-core", "drl-limits"]),
     ("drl-host", &["drl-core", "drl-limits", "drl-engine", "drl-store", "drl-configuration"]),
+    (
+        "drl-membership",
+        &["drl-core", "drl-limits", "drl-engine", "drl-store", "drl-coordination", "drl-configuration", "drl-host"],
+    ),
     ("drl-embedded", &["drl-core", "drl-limits", "drl-store", "drl-configuration", "drl-client", "drl-host"]),
     ("drl-node", &["drl-core", "drl-proto", "drl-limits", "drl-store", "drl-configuration", "drl-host"]),
     ("drl", &["drl-core", "drl-proto", "drl-limits", "drl-replay", "drl-configuration", "drl-host", "drl-node"]),

@@ -21,24 +21,29 @@ pub enum Liveness {
 
 /// A lease and the task that keeps it alive. Dropping it ends the task.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub struct Keeper {
     lease: LeaseId,
     liveness: watch::Receiver<Liveness>,
     task: JoinHandle<()>,
 }
 
 impl Keeper {
-    pub(super) fn start(coordination: Arc<dyn Coordination>, grant: Grant) -> Self {
+    /// Keeps the lease of `grant` alive from now on. To be called in a tokio runtime.
+    #[must_use]
+    pub fn start(coordination: Arc<dyn Coordination>, grant: Grant) -> Self {
         let (sender, liveness) = watch::channel(Liveness::Alive);
         let task = tokio::spawn(keep(coordination, grant, sender));
         Self { lease: grant.lease, liveness, task }
     }
 
-    pub(super) const fn lease(&self) -> LeaseId {
+    #[must_use]
+    pub const fn lease(&self) -> LeaseId {
         self.lease
     }
 
-    pub(super) fn liveness(&self) -> watch::Receiver<Liveness> {
+    /// What the last renewal said.
+    #[must_use]
+    pub fn liveness(&self) -> watch::Receiver<Liveness> {
         self.liveness.clone()
     }
 }

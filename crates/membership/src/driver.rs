@@ -1,0 +1,223 @@
+//! The loop between events and commands: one event at a time goes into the state machine, its commands are carried out in order, and
+//! what has changed is published. Commands that take time become errands.
+
+mod commands;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drl_coordination::{Compare, Coordination, Grant, Header, Keeper, Keys, Op, Place, Ttl, Txn, TxnError};
+use drl_core::{Nanos, NodeId, ShardId};
+use drl_engine::ownership::{ClusterId, Event, Holder, NodeAgent, Outcome, Token, Transaction};
+use drl_host::{Ownership, Signal};
+use rand::Rng;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use crate::book::Book;
+use crate::documents;
+use crate::errands::{Errands, Input};
+use crate::membership::{Departure, Standing, Stopped};
+use crate::placement::Placement;
+use crate::translate::{self, Introduction, Kind};
+
+/// The state machine is woken at least this often, so that a timer that stood still in suspend is late by no more.
+const WAKE_AT_LEAST_EVERY: Duration = Duration::from_millis(500);
+
+/// What the driver publishes.
+pub(crate) struct Board {
+    pub(crate) placement: watch::Sender<Arc<Placement>>,
+    pub(crate) standing: watch::Sender<Standing>,
+    pub(crate) departure: watch::Sender<Option<Departure>>,
+    pub(crate) stopped: watch::Sender<Option<Stopped>>,
+}
+
+pub(crate) struct Driver {
+    pub(crate) agent: NodeAgent,
+    pub(crate) ownership: Arc<Ownership>,
+    pub(crate) coordination: Arc<dyn Coordination>,
+    pub(crate) keys: Keys,
+    pub(crate) introduction: Introduction,
+    pub(crate) me: NodeId,
+    pub(crate) ttl: Ttl,
+    pub(crate) within: Duration,
+    pub(crate) errands: Errands,
+    pub(crate) inputs: mpsc::Receiver<Input>,
+    pub(crate) board: Board,
+    pub(crate) book: Book,
+    pub(crate) state: State,
+}
+
+/// What the driver remembers between events.
+#[derive(Default)]
+pub(crate) struct State {
+    keeper: Option<Keeper>,
+    /// The cluster that answered; watches start once it is known.
+    cluster: Option<ClusterId>,
+    wake_at: Nanos,
+    deadline: Nanos,
+    answering: BTreeSet<ShardId>,
+    /// The newest reason why the store does not answer; `None` since it did.
+    trouble: Option<String>,
+    /// Why the store must not be believed any more.
+    distrust: Option<String>,
+}
+
+impl Driver {
+    /// Runs until the state machine stops, or nobody sends inputs any more.
+    pub(crate) async fn run(mut self, started: Event) {
+        let mut event = Some(started);
+        loop {
+            if let Some(event) = event.take() {
+                self.step(event);
+            }
+            self.publish();
+            if self.board.stopped.borrow().is_some() {
+                return self.end().await;
+            }
+            event = match timeout(self.patience(), self.inputs.recv()).await {
+                Ok(Some(Input::Leave) | None) => return self.end().await,
+                Ok(Some(input)) => self.receive(input),
+                Err(_) => Some(Event::Wake),
+            };
+            self.errands.tidy();
+        }
+    }
+
+    /// The session ends with the driver, so that others need not wait for its time to live.
+    async fn end(self) {
+        if let Some(keeper) = self.state.keeper {
+            let lease = keeper.lease();
+            drop(keeper);
+            if let Err(fault) = self.coordination.revoke(lease, self.within).await {
+                tracing::info!(%fault, "the session was not ended; it ends by itself");
+            }
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        let now = self.ownership.now().boottime;
+        Duration::from(Nanos(self.state.wake_at.0.saturating_sub(now.0))).min(WAKE_AT_LEAST_EVERY)
+    }
+
+    /// What an input means to the state machine.
+    fn receive(&mut self, input: Input) -> Option<Event> {
+        match input {
+            Input::Event(event) => Some(event),
+            Input::Granted { token, grant } => Some(self.granted(token, grant)),
+            Input::Unanswered { token, fault } => {
+                if fault.is_distrust() {
+                    return Some(self.distrust(&fault.to_string()));
+                }
+                self.troubled(&fault.to_string());
+                Some(Event::Unanswered { token })
+            }
+            Input::Ended { token, transaction, result } => Some(self.ended(token, &transaction, result)),
+            Input::Watched { kind, update } => self.watched(kind, &update),
+            Input::WatchEnded { fault: Some(fault) } => Some(self.distrust(&fault.to_string())),
+            Input::WatchEnded { fault: None } => Some(Event::WatchBroken),
+            Input::Signal(Signal::Written(shard)) => Some(Event::Written { shard }),
+            Input::Signal(Signal::HigherEpoch(shard)) => Some(Event::HigherEpoch { shard }),
+            Input::Drain => Some(Event::Drain),
+            Input::Leave => None,
+            Input::HostStopped => Some(Event::StoreFailed),
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place where a generation is drawn")]
+    fn granted(&mut self, token: Token, grant: Grant) -> Event {
+        let generation = drl_core::Generation(rand::rng().random());
+        let lease = drl_engine::ownership::LeaseId(grant.lease.get());
+        self.state.keeper = Some(Keeper::start(Arc::clone(&self.coordination), grant));
+        Event::Granted { token, lease, generation }
+    }
+
+    fn ended(
+        &mut self,
+        token: Token,
+        transaction: &Transaction,
+        result: Result<drl_coordination::Outcome, TxnError>,
+    ) -> Event {
+        let wall = self.ownership.now().wall;
+        let outcome = match result {
+            Ok(outcome) => {
+                self.answered(&outcome.reply().header);
+                let (book, keys) = (&mut self.book, &self.keys);
+                match &outcome {
+                    drl_coordination::Outcome::Committed(reply) => {
+                        Outcome::Committed(translate::committed(book, keys, transaction, reply, wall))
+                    }
+                    drl_coordination::Outcome::Refused(reply) => {
+                        Outcome::Refused(translate::refused(book, keys, transaction, reply, wall))
+                    }
+                }
+            }
+            Err(TxnError::LeaseGone) => Outcome::LeaseGone,
+            Err(TxnError::Invalid(invalid)) => return self.distrust(&invalid.to_string()),
+            Err(TxnError::Unknown(fault) | TxnError::Unavailable(fault)) if fault.is_distrust() => {
+                return self.distrust(&fault.to_string());
+            }
+            // Sending again is right whether it happened or not: a guard that failed once never holds again.
+            Err(TxnError::Unknown(fault) | TxnError::Unavailable(fault)) => {
+                self.troubled(&fault.to_string());
+                Outcome::Unknown
+            }
+        };
+        Event::Ended { token, outcome }
+    }
+
+    /// The store answered. From the first answer on its keys are watched.
+    fn answered(&mut self, header: &Header) {
+        if self.state.trouble.take().is_some() {
+            tracing::info!("etcd answers again");
+        }
+        if self.state.cluster.is_none() {
+            self.state.cluster = Some(ClusterId(header.cluster.0));
+            self.errands.watch(Kind::Nodes, self.keys.nodes());
+            self.errands.watch(Kind::Beats, self.keys.heartbeats());
+            self.errands.watch(Kind::Records, self.keys.shards());
+        }
+    }
+
+    fn troubled(&mut self, reason: &str) {
+        if self.state.trouble.as_deref() != Some(reason) {
+            tracing::warn!(reason, "etcd does not answer; checks go on until this node's authority ends");
+            self.state.trouble = Some(reason.to_owned());
+        }
+    }
+
+    /// Every role is dropped, as if the store of the node itself had failed, and for good.
+    fn distrust(&mut self, reason: &str) -> Event {
+        self.state.distrust = Some(reason.to_owned());
+        Event::StoreFailed
+    }
+
+    fn watched(&mut self, kind: Kind, update: &drl_coordination::Update) -> Option<Event> {
+        let cluster = self.state.cluster?;
+        let me = Holder { node: self.me.clone(), generation: self.agent.generation() };
+        let wall = self.ownership.now().wall;
+        let seen = translate::update(&mut self.book, &self.keys, (kind, update), (&me, cluster), wall);
+        self.repair(&me);
+        self.step(Event::Changed(seen.view));
+        seen.must_read.then_some(Event::WatchBroken)
+    }
+
+    /// Puts back the records of this node that somebody broke by hand: nothing else may change them, and what they said is known.
+    fn repair(&mut self, me: &Holder) {
+        let Some(keeper) = &self.state.keeper else { return };
+        for (key, broken) in self.book.broken() {
+            let Ok(Place::Shard(shard)) = self.keys.parse(key) else { continue };
+            let Some(known) = self.book.last_record(shard).filter(|known| known.record.owner == *me) else { continue };
+            tracing::warn!(%shard, "putting back the record of a shard that was changed by hand");
+            self.errands.repair(Txn {
+                compares: vec![
+                    Compare::Lease { key: self.keys.node(&self.me), is: keeper.lease() },
+                    Compare::Changed { key: key.clone(), at: broken.changed },
+                ],
+                then: vec![Op::Put { key: key.clone(), value: documents::write_record(&known.record), lease: None }],
+                otherwise: Vec::new(),
+            });
+        }
+    }
+}

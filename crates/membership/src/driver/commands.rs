@@ -1,0 +1,124 @@
+//! Carrying out commands, in order, and publishing what has changed since.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use drl_coordination::LeaseId;
+use drl_engine::ownership::{Command, Event, Report};
+use drl_host::Stopped as HostStopped;
+
+use super::Driver;
+use crate::membership::{Departure, Standing, Stopped};
+use crate::translate;
+
+impl Driver {
+    /// Gives one event to the state machine and carries out everything that follows.
+    pub(super) fn step(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        let mut commands = Vec::new();
+        while let Some(event) = events.pop_front() {
+            self.agent.step(self.ownership.now(), event, &mut commands);
+            for command in commands.drain(..) {
+                match self.carry_out(command) {
+                    Ok(follows) => events.extend(follows),
+                    // Without counters there is nothing to own.
+                    Err(HostStopped { .. }) => events.push_back(Event::StoreFailed),
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) -> Result<Option<Event>, HostStopped> {
+        match command {
+            Command::Grant { token } => self.errands.grant(token, self.ttl),
+            Command::Revoke { token, lease } => {
+                self.state.keeper = None;
+                match LeaseId::new(lease.0) {
+                    Some(lease) => self.errands.revoke(token, lease),
+                    None => return Ok(Some(Event::Revoked { token })),
+                }
+            }
+            Command::Transact { token, transaction } => {
+                let txn = translate::txn(&self.keys, &self.introduction, &transaction);
+                self.errands.transact(token, transaction, txn);
+            }
+            Command::Persist { token, facts } => self.errands.persist(token, facts),
+            Command::Activate { shard, epoch, origin, clock } => {
+                if let Some(commit) = self.ownership.activate(shard, epoch, origin, clock)? {
+                    self.errands.journaled(shard, commit);
+                }
+                self.state.answering.insert(shard);
+            }
+            Command::Close { shard, closed } => {
+                self.state.answering.remove(&shard);
+                self.ownership.close(shard, closed)?;
+            }
+            Command::Freeze { shards } => {
+                return Ok(Some(Event::Frozen { shards: self.ownership.freeze(&shards)? }));
+            }
+            Command::Thaw { shard } => self.ownership.thaw(shard)?,
+            Command::SetDeadline(deadline) => {
+                self.state.deadline = deadline;
+                self.ownership.set_deadline(deadline)?;
+            }
+            Command::WakeAt(at) => self.state.wake_at = at,
+            Command::Drained { named } => {
+                let others = self.book.living().iter().filter(|node| **node != self.me).count();
+                self.board.departure.send_replace(Some(Departure { named, others }));
+            }
+            Command::Stop(reason) => {
+                let reason = self.state.distrust.clone().unwrap_or_else(|| reason.to_string());
+                tracing::error!(reason, "this node answers for nothing any more");
+                self.board.stopped.send_replace(Some(Stopped { reason: reason.into() }));
+            }
+            Command::Report(report) => say(report),
+        }
+        Ok(None)
+    }
+
+    /// Tells others what has changed.
+    pub(super) fn publish(&mut self) {
+        if let Some(placement) = self.book.take_placement() {
+            self.board.placement.send_replace(Arc::new(placement));
+        }
+        let placement = self.board.placement.borrow();
+        let standing = Standing {
+            generation: Some(self.agent.generation()).filter(|generation| generation.0 != 0),
+            deadline: self.state.deadline,
+            owned: placement.named(&self.me),
+            answering: self.state.answering.len(),
+            trouble: self.state.trouble.clone(),
+            broken_keys: self
+                .book
+                .broken()
+                .iter()
+                .map(|(key, broken)| (key.to_string(), broken.reason.clone()))
+                .collect(),
+        };
+        drop(placement);
+        self.board.standing.send_if_modified(|before| {
+            let is_new = *before != standing;
+            *before = standing;
+            is_new
+        });
+    }
+}
+
+fn say(report: Report) {
+    match report {
+        Report::AuthorityLost => {
+            tracing::error!("no heartbeat reached etcd in time: this node answers for nothing until one does");
+        }
+        Report::SessionRecreated => tracing::warn!("the session was gone and is there again; this node goes on"),
+        Report::JournalDoubtful => {
+            tracing::error!("the journal is not whole: this node's counters of current windows count as used up");
+        }
+        Report::TakenCold { shard } => {
+            tracing::error!(%shard, "taken over without its counters, which count as used up for a window");
+        }
+        Report::OutcomeUnknown => tracing::info!("a transaction was not answered; it is sent again"),
+        Report::TimeAhead { shard, by, .. } => {
+            tracing::warn!(%shard, seconds = by.secs_ceil(), "shard time is ahead of this machine's wall clock");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Several nodes over one embedded coordination, in one process: who owns what, and what is left after crashes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use drl_configuration::{InMemory, Selector};
+use drl_coordination::{ClusterId, ClusterName, Coordination, Embedded, Entry, Keys, Op, Txn};
+use drl_core::{ClientId, Cost, Epoch, LimitKey, Namespace, NodeId, ShardCount};
+use drl_host::{Action, Ask, CheckError, Cluster, Host, HostOptions, NotHere, PolicyOf, clock};
+use drl_limits::{Limit, Policy, PolicySpec};
+use drl_membership::{ClusterSettings, MemberOptions, Membership, NodeAddresses, Standing, Wishes};
+use drl_store::{Crash, MemoryStore};
+use tokio::time::timeout;
+
+const SOON: Duration = Duration::from_secs(20);
+const CALL: Duration = Duration::from_secs(2);
+
+struct World {
+    store: Embedded,
+    keys: Keys,
+}
+
+struct Node {
+    host: Host,
+    membership: Membership,
+    disk: Arc<MemoryStore>,
+}
+
+impl World {
+    fn new() -> Self {
+        let store = Embedded::with_clock(ClusterId(7), clock::monotonic);
+        Self { store, keys: Keys::new(&ClusterName::new("test").unwrap()) }
+    }
+
+    async fn start(&self, name: &str, disk: Arc<MemoryStore>) -> Node {
+        let coordination: Arc<dyn Coordination> = Arc::new(self.store.node());
+        let wishes = Wishes { shards: Some(ShardCount::new(64).unwrap()), ..Wishes::default() };
+        let settings = ClusterSettings::obtain(&*coordination, &self.keys, wishes, CALL).await.unwrap();
+        let limits = vec![Limit::new(10, "1h".parse().unwrap()).unwrap()];
+        let policy = Policy::new(PolicySpec { limits, ..PolicySpec::default() }).unwrap();
+        let configuration = InMemory::new();
+        configuration.set(Namespace::DEFAULT, Selector::Default, policy).unwrap();
+        let options = HostOptions { shards: settings.shards, ..HostOptions::new("boot".to_owned()) };
+        let cluster = Cluster { name: "test".to_owned(), identity: settings.identity };
+        let (host, ownership) = Host::open_member(disk.clone(), Arc::new(configuration), options, &cluster).unwrap();
+        let options = MemberOptions {
+            node: NodeId::new(name).unwrap(),
+            shards: settings.shards,
+            authority: settings.authority,
+            addresses: NodeAddresses { grpc: format!("{name}:1"), ..NodeAddresses::default() },
+            version: "0".to_owned(),
+            within: CALL,
+        };
+        let membership = Membership::join(coordination, self.keys.clone(), (host.clone(), ownership), options).unwrap();
+        Node { host, membership, disk }
+    }
+}
+
+impl Node {
+    async fn until(&self, what: &str, holds: impl Fn(&Standing) -> bool) -> Standing {
+        let mut standing = self.membership.standing();
+        match timeout(SOON, standing.wait_for(|standing| holds(standing))).await {
+            Ok(found) => found.unwrap().clone(),
+            Err(elapsed) => panic!("{what}: {elapsed}, {:?}", self.membership.standing().borrow().clone()),
+        }
+    }
+
+    async fn check(&self, client: &str) -> Result<bool, CheckError> {
+        let key = LimitKey::new(Namespace::DEFAULT, ClientId::new(client.as_bytes()).unwrap());
+        let (policy, epoch) = (PolicyOf::Configured, Epoch(0));
+        let decision = self.host.check(Ask { key, cost: Cost::ONE, action: Action::Charge, policy, epoch }).await?;
+        Ok(decision.allowed)
+    }
+
+    /// kill -9: the session stays until it expires by itself, and nothing more is written.
+    async fn kill_9(self) -> Arc<MemoryStore> {
+        let Self { host, membership, disk } = self;
+        disk.crash(Crash::Process);
+        drop((membership, host));
+        // A process takes all of its threads along; here they end one after the other.
+        let is_gone = async {
+            while Arc::strong_count(&disk) > 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(SOON, is_gone).await.expect("everything that belongs to the process ends");
+        disk.crash(Crash::Process);
+        disk
+    }
+}
+
+/// Asks every node until one owns the client's shard; how many were allowed.
+async fn allowed(nodes: &[&Node], client: &str, checks: usize) -> usize {
+    let mut allowed = 0;
+    for _ in 0..checks {
+        let mut answers = Vec::new();
+        for node in nodes {
+            match node.check(client).await {
+                Ok(answer) => answers.push(answer),
+                Err(CheckError::NotHere(NotHere::NotOwner { .. })) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(answers.len(), 1, "one owner answers, the others say who it is");
+        allowed += usize::from(answers[0]);
+    }
+    allowed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_join_share_what_nobody_has_used_and_kill_9_of_all_forgets_nothing() {
+    let world = World::new();
+    let one = world.start("n1", Arc::default()).await;
+    one.until("the first node owns everything", |standing| standing.answering == 64).await;
+    let two = world.start("n2", Arc::default()).await;
+    let three = world.start("n3", Arc::default()).await;
+    for node in [&one, &two, &three] {
+        let is_share =
+            |standing: &Standing| (19..=24).contains(&standing.answering) && standing.owned == standing.answering;
+        node.until("a third each", is_share).await;
+    }
+    let nodes = [&one, &two, &three];
+    for client in 0..12 {
+        assert_eq!(allowed(&nodes, &client.to_string(), 6).await, 6);
+    }
+    let (one, two, three) = (one.kill_9().await, two.kill_9().await, three.kill_9().await);
+    let (one, two, three) =
+        (world.start("n1", one).await, world.start("n2", two).await, world.start("n3", three).await);
+    for node in [&one, &two, &three] {
+        node.until("everything is resumed", |standing| standing.answering >= 19).await;
+    }
+    for client in 0..12 {
+        assert_eq!(allowed(&[&one, &two, &three], &client.to_string(), 10).await, 4);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_somebody_broke_or_deleted_is_put_back_by_its_owner() {
+    let world = World::new();
+    let node = world.start("n1", Arc::default()).await;
+    node.until("it owns everything", |standing| standing.answering == 64).await;
+    assert_eq!(allowed(&[&node], "alice", 10).await, 10);
+    let [first, second] = [3, 4].map(|shard| world.keys.shard(drl_core::ShardId::new(shard)));
+    let then = vec![
+        Op::Put { key: first.clone(), value: b"{\"epoch\":".to_vec(), lease: None },
+        Op::Delete { key: second.clone() },
+    ];
+    world.store.transact(Txn { then, ..Txn::default() }, CALL).await.unwrap();
+    let are_back = async {
+        loop {
+            let reply = world.store.read(vec![first.clone(), second.clone()], CALL).await.unwrap();
+            let is_back = |entry: &Option<Entry>| {
+                let value = entry.as_ref().map(|entry| String::from_utf8_lossy(&entry.value).into_owned());
+                value.is_some_and(|value| value.contains("\"epoch\":1,\"owner\":{\"node\":\"n1\""))
+            };
+            if reply.read.iter().all(is_back) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, are_back).await.expect("both records are put back");
+    node.until("and nobody complains", |standing| standing.broken_keys.is_empty()).await;
+    assert_eq!(allowed(&[&node], "alice", 1).await, 0, "nothing was lost");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_node_under_the_same_name_gives_up_and_the_first_one_goes_on() {
+    let world = World::new();
+    let one = world.start("n1", Arc::default()).await;
+    one.until("it owns everything", |standing| standing.answering == 64).await;
+    let twin = world.start("n1", Arc::default()).await;
+    let stopped = timeout(SOON, twin.membership.stopped()).await.unwrap();
+    assert!(stopped.reason.contains("node id in use"), "{stopped}");
+    assert_eq!(allowed(&[&one], "alice", 10).await, 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_drains_gives_away_what_nobody_has_used() {
+    let world = World::new();
+    let (one, two) = (world.start("n1", Arc::default()).await, world.start("n2", Arc::default()).await);
+    for node in [&one, &two] {
+        node.until("half each", |standing| (29..=35).contains(&standing.answering)).await;
+    }
+    let departure = one.membership.drain(SOON).await.unwrap();
+    assert_eq!((departure.named, departure.others), (0, 1));
+    two.until("the other one has everything", |standing| standing.answering == 64).await;
+    one.membership.leave(SOON).await;
+    let gone = |placement: &Arc<drl_membership::Placement>| placement.nodes.len() == 1;
+    timeout(SOON, two.membership.placement().wait_for(gone)).await.unwrap().unwrap();
+}
