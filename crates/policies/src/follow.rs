@@ -115,7 +115,7 @@ impl Follower {
                 Health::Well => tracing::info!(key, "not broken any more"),
                 Health::Broken { reason, since } => {
                     let reason = crate::broken::cut(reason, drl_core::caps::BROKEN_REASON_BYTES_MAX);
-                    tracing::error!(key, reason, revision = since.0, "not a policy; the last good one stays in force");
+                    tracing::error!(key, reason, revision = since.0, "not a policy; what was in force under this key stays");
                 }
             }
         }

@@ -67,13 +67,18 @@ impl InForce {
         if edits.is_empty() {
             return Vec::new();
         }
-        let aside = (edits.len() > POLICY_CHANGES_AT_ONCE_MAX).then(|| copy(&self.read()));
-        let Some(mut aside) = aside else {
-            let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
-            let left_out = change(&mut set, edits);
-            self.publish(revision);
-            return left_out;
-        };
+        if edits.len() > POLICY_CHANGES_AT_ONCE_MAX { self.swap(edits, revision) } else { self.edit(edits, revision) }
+    }
+
+    fn edit(&self, edits: Vec<Edit>, revision: u64) -> Vec<NoRoom> {
+        let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
+        let left_out = change(&mut set, edits);
+        self.publish(revision);
+        left_out
+    }
+
+    fn swap(&self, edits: Vec<Edit>, revision: u64) -> Vec<NoRoom> {
+        let mut aside = copy(&self.read());
         let left_out = change(&mut aside, edits);
         let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *set, aside);

