@@ -115,7 +115,12 @@ impl Follower {
                 Health::Well => tracing::info!(key, "not broken any more"),
                 Health::Broken { reason, since } => {
                     let reason = crate::broken::cut(reason, drl_core::caps::BROKEN_REASON_BYTES_MAX);
-                    tracing::error!(key, reason, revision = since.0, "not a policy; what was in force under this key stays");
+                    tracing::error!(
+                        key,
+                        reason,
+                        revision = since.0,
+                        "not a policy; what was in force under this key stays"
+                    );
                 }
             }
         }
