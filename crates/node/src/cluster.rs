@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use drl_core::Nanos;
-use drl_host::{Cluster, Ownership};
+use drl_host::{Cluster, Host, Ownership};
 use tokio::sync::watch;
 
+use crate::listen::Addresses;
 use crate::placement::Placement;
 
 /// The cluster that a node is a member of.
@@ -21,8 +22,9 @@ pub trait Member: Send + Sync {
     /// Where every shard is. A node passes the checks of other nodes' shards on by it.
     fn placement(&self) -> watch::Receiver<Arc<Placement>>;
 
-    /// The host is recovered; from now on it is told through `ownership` what it owns. Called once, before a door opens.
-    fn take(&self, ownership: Ownership);
+    /// The host is recovered and its addresses are open: from now on `ownership` tells it what it owns. Called once, in the runtime
+    /// of the node.
+    fn join(&self, host: &Host, ownership: Ownership, addresses: Addresses);
 
     fn standing(&self) -> Standing;
 }
@@ -41,6 +43,20 @@ pub struct Standing {
     pub broken: Vec<BrokenPolicy>,
     /// What is wrong, a sentence each.
     pub troubles: Vec<String>,
+}
+
+impl Standing {
+    /// # Errors
+    /// Why the node is of no use to a client now.
+    pub(crate) fn ready(&self) -> Result<(), String> {
+        if self.session == Session::Lost {
+            return Err("this node has no session with its cluster".to_owned());
+        }
+        if self.shards_answering < self.shards_owned {
+            return Err(format!("{} of {} shards are answered for", self.shards_answering, self.shards_owned));
+        }
+        Ok(())
+    }
 }
 
 /// The session with the coordination service.

@@ -2,15 +2,19 @@
 //!
 //! * `door.rs` lets connections in and keeps their limits; `stream.rs` is a connection as tonic wants it
 //! * `check.rs` (with `check_stream.rs` and its `columns.rs`) and `limits.rs` are for clients, `peer.rs` for the other nodes of a cluster
+//! * `admin.rs` (with `explain.rs`) and `placing.rs` say how things stand
 //! * `convert.rs` turns messages into nouns and back, `status.rs` every error, `refusals.rs` the refusal of one check among others
 
+mod admin;
 mod check;
 mod check_stream;
 mod columns;
 mod convert;
 pub(crate) mod door;
+mod explain;
 mod limits;
 mod peer;
+mod placing;
 mod refusals;
 mod status;
 mod stream;

@@ -4,7 +4,7 @@
 //! * `resp.rs`, `http.rs`, `grpc.rs` are the doors; `entrance.rs` and `places.rs` are what they share: connections are counted and capped
 //! * `judge.rs` and `refusal.rs` lead from a request to a decision, or to the reason why there is none; `forward.rs` asks the peers
 //!   that `placement.rs` says own the shard
-//! * `cluster.rs` is what a member of a cluster is given, and by whom
+//! * `cluster.rs` is what a member of a cluster is given, and by whom; `surroundings.rs` what a node knows about itself and the others
 //! * `policies.rs` keeps the policies in the node's own store; `metrics.rs` counts
 //!
 //! Absent on purpose: no door decides anything, reads a clock other than `drl_host::clock`, or knows RocksDB.
@@ -26,6 +26,7 @@ mod places;
 mod policies;
 mod refusal;
 mod resp;
+mod surroundings;
 
 pub use cluster::{BrokenPolicy, ClusterOptions, Member, Session, Standing};
 pub use error::{RunError, StartError};

@@ -1,6 +1,7 @@
 //! What a node counts about itself, and its text for Prometheus (`/metrics`). Counters are atomics that are added to once per batch; no
 //! label has values from outside, so the number of series is fixed.
 
+mod cluster;
 mod forwarded;
 mod histogram;
 mod text;
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use drl_core::Nanos;
 use drl_host::{Host, clock};
 
+use crate::cluster::Standing;
 pub(crate) use forwarded::Forwarded;
 use histogram::Histogram;
 use text::{Kind, Text, Value};
@@ -96,7 +98,7 @@ impl Metrics {
     }
 
     /// Everything, in the text format 0.0.4 of Prometheus.
-    pub(crate) fn text(&self, host: &Host, policies: Policies) -> String {
+    pub(crate) fn text(&self, host: &Host, policies: Policies, standing: Option<&Standing>) -> String {
         let mut text = Text::default();
         decisions(&mut text, host);
         self.decision.write(
@@ -106,6 +108,9 @@ impl Metrics {
         );
         journal(&mut text, host);
         self.doors(&mut text);
+        if let Some(standing) = standing {
+            cluster::write(&mut text, standing);
+        }
         let mut family = text.family(
             "drl_forwarded_checks_total",
             Kind::Counter,

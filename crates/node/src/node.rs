@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drl_configuration::ConfigurationService;
-use drl_host::{Host, HostOptions, boot_id};
+use drl_host::{Host, HostOptions, Ownership, boot_id};
 use drl_store::{OpenOptions, RocksStore, Store};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -27,6 +27,7 @@ use crate::options::NodeOptions;
 use crate::places::Places;
 use crate::policies::StoredPolicies;
 use crate::resp::door::RespDoor;
+use crate::surroundings::Surroundings;
 
 /// How long the last commit and the sync of the journal may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -72,8 +73,12 @@ impl Node {
             ..HostOptions::new(boot_id)
         };
         let cluster = options.cluster.clone();
-        let (host, policies) = blocking(move || recover(store, host_options, cluster.as_ref())).await?;
+        let (host, ownership, policies) = blocking(move || recover(store, host_options, cluster.as_ref())).await?;
         let (listeners, addresses) = sockets.listen()?;
+        if let (Some(of), Some(ownership)) = (&options.cluster, ownership) {
+            of.member.join(&host, ownership, addresses);
+        }
+        let surroundings = Surroundings::of(&options, addresses);
         let metrics = Arc::new(Metrics::new());
         let routes = options.cluster.as_ref().map_or(Routes::Alone, |of| {
             let name = Arc::from(of.cluster.name.as_str());
@@ -82,12 +87,13 @@ impl Node {
         let judge = Judge::new(host.clone(), Arc::clone(&metrics), routes);
         let entrance = |listener, places, door| Entrance::new(listener, places, door, Arc::clone(&metrics));
         let grpc_entrance = entrance(listeners.grpc, grpc_places, Door::Grpc);
-        let grpc = GrpcDoor::new(grpc_entrance, judge.clone(), Arc::clone(&policies));
+        let grpc = GrpcDoor::new(grpc_entrance, judge.clone(), Arc::clone(&policies), surroundings.clone());
         let resp = listeners.resp.map(|listener| {
             let entrance = entrance(listener, resp_places, Door::Resp);
             RespDoor::new(entrance, judge.clone(), options.default_durability)
         });
-        let http = HttpDoor::new(entrance(listeners.http, http_places, Door::Http), Shared { judge, policies });
+        let http_entrance = entrance(listeners.http, http_places, Door::Http);
+        let http = HttpDoor::new(http_entrance, Shared { judge, policies, surroundings });
         let NodeOptions { node_id, data_dir, drain_timeout, .. } = options;
         tracing::info!(%node_id, data_dir = %data_dir.display(), ?addresses, counters = host.stats().counters, "node started");
         Ok(Self { host, addresses, grpc, http, resp, drain_timeout })
@@ -146,19 +152,18 @@ fn recover(
     store: Arc<dyn Store>,
     options: HostOptions,
     cluster: Option<&ClusterOptions>,
-) -> Result<(Host, Arc<StoredPolicies>), StartError> {
+) -> Result<(Host, Option<Ownership>, Arc<StoredPolicies>), StartError> {
     let policies = Arc::new(StoredPolicies::load(Arc::clone(&store))?);
     let configuration: Arc<dyn ConfigurationService> = policies.clone();
-    let host = match cluster {
-        None => Host::open(store, configuration, options)?,
+    let (host, ownership) = match cluster {
+        None => (Host::open(store, configuration, options)?, None),
         Some(of) => {
             let (host, ownership) = Host::open_member(store, configuration, options, &of.cluster)?;
-            of.member.take(ownership);
-            host
+            (host, Some(ownership))
         }
     };
     policies.stops(host.stopper());
-    Ok((host, policies))
+    Ok((host, ownership, policies))
 }
 
 /// Takes the addresses, in the order of the flags.

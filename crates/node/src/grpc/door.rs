@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use drl_core::caps::{GRPC_MESSAGE_BYTES_MAX, GRPC_STREAMS_MAX, HTTP_HEAD_BYTES_MAX};
 use drl_host::Host;
+use drl_proto::v1::admin_server::AdminServer;
 use drl_proto::v1::limits_server::LimitsServer;
 use drl_proto::v1::peer_server::PeerServer;
+use drl_proto::v1::placement_service_server::PlacementServiceServer;
 use drl_proto::v1::rate_limit_server::RateLimitServer;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -17,14 +19,18 @@ use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 
 use crate::entrance::Entrance;
+use crate::grpc::admin::AdminService;
 use crate::grpc::check::CheckService;
 use crate::grpc::limits::LimitsService;
 use crate::grpc::peer::PeerService;
+use crate::grpc::placing::PlacingService;
 use crate::grpc::stream::GrpcStream;
 use crate::judge::Judge;
 use crate::policies::StoredPolicies;
+use crate::surroundings::Surroundings;
 
 /// Longest call. It leaves room for the wait for the journal, which ends first and says more.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,51 +49,53 @@ pub(crate) struct GrpcDoor {
     router: Router,
     host: Host,
     health: HealthReporter,
+    /// Ends what would go on for as long as a peer or a watcher lives.
+    closing: CancellationToken,
 }
 
 impl GrpcDoor {
-    pub(crate) fn new(entrance: Entrance, judge: Judge, policies: Arc<StoredPolicies>) -> Self {
-        let host = judge.host().clone();
+    pub(crate) fn new(
+        entrance: Entrance,
+        judge: Judge,
+        policies: Arc<StoredPolicies>,
+        surroundings: Surroundings,
+    ) -> Self {
+        let (host, closing) = (judge.host().clone(), CancellationToken::new());
         let (health, health_service) = tonic_health::server::health_reporter();
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(drl_proto::FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1();
         let peers = judge.forwarder().map(|_| {
-            PeerServer::new(PeerService::new(judge.clone()))
+            PeerServer::new(PeerService::new(judge.clone(), closing.clone()))
                 .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX)
         });
+        let placing = PlacementServiceServer::new(PlacingService::new(surroundings.clone(), closing.clone()))
+            .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX);
+        let admin = AdminServer::new(AdminService::new(judge.clone(), surroundings, Arc::clone(&policies)))
+            .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX);
         let checks = RateLimitServer::new(CheckService::new(judge))
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX);
         // A page of a thousand long policies is larger than what anybody may send.
         let limits = LimitsServer::new(LimitsService::new(policies)).max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX);
-        let header_bytes = u32::try_from(HTTP_HEAD_BYTES_MAX).unwrap_or(u32::MAX);
-        let router = Server::builder()
-            .timeout(CALL_TIMEOUT)
-            .max_concurrent_streams(GRPC_STREAMS_MAX)
-            .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
-            .http2_max_header_list_size(header_bytes)
-            .http2_keepalive_interval(Some(KEEPALIVE.0))
-            .http2_keepalive_timeout(Some(KEEPALIVE.1))
+        let router = server()
             .add_service(checks)
             .add_service(limits)
+            .add_service(placing)
+            .add_service(admin)
             .add_service(health_service)
             .add_optional_service(peers);
-        let router = match reflection {
+        let router = match reflection() {
             Ok(reflection) => router.add_service(reflection),
             Err(error) => {
                 tracing::warn!(%error, "gRPC reflection is off: the description of the services cannot be read");
                 router
             }
         };
-        Self { entrance, router, host, health }
+        Self { entrance, router, host, health, closing }
     }
 
     /// Serves until `stop`, then lets every call that has begun end. Dropping the future closes the rest.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let Self { entrance, router, host, health } = self;
+        let Self { entrance, router, host, health, closing } = self;
         let (arrived, arrivals) = mpsc::channel::<io::Result<GrpcStream>>(ARRIVALS_MAX);
         let accept = async {
             loop {
@@ -100,6 +108,7 @@ impl GrpcDoor {
                 }
             }
             drop((entrance, arrived));
+            closing.cancel();
         };
         let serve = router.serve_with_incoming_shutdown(ReceiverStream::new(arrivals), stop.clone().cancelled_owned());
         let both = async { tokio::join!(accept, serve).1 };
@@ -110,6 +119,25 @@ impl GrpcDoor {
             never = report_health(host, health) => match never {},
         }
     }
+}
+
+/// The bounds of every connection.
+fn server() -> Server {
+    let header_bytes = u32::try_from(HTTP_HEAD_BYTES_MAX).unwrap_or(u32::MAX);
+    Server::builder()
+        .timeout(CALL_TIMEOUT)
+        .max_concurrent_streams(GRPC_STREAMS_MAX)
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
+        .http2_max_header_list_size(header_bytes)
+        .http2_keepalive_interval(Some(KEEPALIVE.0))
+        .http2_keepalive_timeout(Some(KEEPALIVE.1))
+}
+
+fn reflection() -> Result<ServerReflectionServer<impl ServerReflection>, tonic_reflection::server::Error> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(drl_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
 }
 
 /// `grpc.health.v1`: serving until the host has stopped.

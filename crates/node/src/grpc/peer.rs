@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::status::invalid;
@@ -33,6 +34,8 @@ use crate::refusal::{self, Refusal};
 
 pub(super) struct PeerService {
     judge: Judge,
+    /// Peers keep their stream open for as long as they live; it ends when the door closes.
+    stop: CancellationToken,
 }
 
 /// A message that was decided: it is answered once its answers may leave.
@@ -53,8 +56,8 @@ enum Check {
 }
 
 impl PeerService {
-    pub(super) const fn new(judge: Judge) -> Self {
-        Self { judge }
+    pub(super) const fn new(judge: Judge, stop: CancellationToken) -> Self {
+        Self { judge, stop }
     }
 
     /// Whether a stream was meant for this node.
@@ -83,8 +86,10 @@ impl Peer for PeerService {
         let first = messages.message().await?.ok_or_else(|| invalid("no message came"))?;
         self.accept(&first)?;
         let (decided, waiting) = mpsc::channel(STREAM_MESSAGES_IN_FLIGHT_MAX);
-        // It ends with the stream: when the peer breaks off, or when its answers have no reader.
-        tokio::spawn(decide_all(self.judge.clone(), first, messages, decided));
+        // It ends with the stream: when the peer breaks off, when its answers have no reader, or when the door closes.
+        let decide = decide_all(self.judge.clone(), first, messages, decided);
+        let stop = self.stop.clone();
+        tokio::spawn(async move { stop.run_until_cancelled(decide).await });
         let judge = self.judge.clone();
         let answers = ReceiverStream::new(waiting).then(move |decided: Result<Decided, Status>| {
             let judge = judge.clone();

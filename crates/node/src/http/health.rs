@@ -12,16 +12,19 @@ pub(super) async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// 200 while the node decides; else 503 with the reason.
+/// 200 while the node decides, for every shard that it owns; else 503 with the reason.
 pub(super) async fn readyz(State(shared): State<Shared>) -> Result<&'static str, Problem> {
-    match shared.judge.host().ready() {
+    let decides = shared.judge.host().ready().map_err(|stopped| stopped.to_string());
+    let ready = decides.and_then(|()| shared.surroundings.standing().map_or(Ok(()), |standing| standing.ready()));
+    match ready {
         Ok(()) => Ok("ready\n"),
-        Err(stopped) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not ready", stopped.to_string())),
+        Err(reason) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not ready", reason)),
     }
 }
 
 pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
-    let text = shared.judge.metrics().text(shared.judge.host(), shared.policies.counted());
+    let standing = shared.surroundings.standing();
+    let text = shared.judge.metrics().text(shared.judge.host(), shared.policies.counted(), standing.as_ref());
     let content = [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"))];
     (content, text).into_response()
 }
@@ -31,15 +34,18 @@ mod tests {
     use std::sync::Arc;
 
     use drl_configuration::{ConfigurationService, Selector};
-    use drl_core::{ClientId, Cost, LimitKey, Namespace};
+    use drl_core::{ClientId, Cost, LimitKey, Namespace, NodeId};
     use drl_host::{Action, Host, HostOptions};
     use drl_store::MemoryStore;
 
     use super::*;
     use crate::http::check::decide;
     use crate::judge::{Judge, Routes};
+    use crate::listen::Addresses;
     use crate::metrics::Metrics;
+    use crate::options::NodeOptions;
     use crate::policies::StoredPolicies;
+    use crate::surroundings::Surroundings;
 
     #[tokio::test]
     async fn after_a_failed_write_the_node_is_alive_not_ready_and_says_why() {
@@ -48,7 +54,12 @@ mod tests {
         let configuration: Arc<dyn ConfigurationService> = policies.clone();
         let host = Host::open(store.clone(), configuration, HostOptions::new("boot".to_owned())).unwrap();
         policies.set(Namespace::DEFAULT, Selector::Default, br#"{"limits":[{"requests":9,"window":"1h"}]}"#).unwrap();
-        let shared = Shared { judge: Judge::new(host, Arc::new(Metrics::new()), Routes::Alone), policies };
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1));
+        let addresses = Addresses { grpc: address, http: address, resp: None };
+        let options = NodeOptions::new(NodeId::new("n1").unwrap(), std::path::PathBuf::new());
+        let surroundings = Surroundings::of(&options, addresses);
+        let shared =
+            Shared { judge: Judge::new(host, Arc::new(Metrics::new()), Routes::Alone), policies, surroundings };
         let key = LimitKey::new(Namespace::DEFAULT, ClientId::new(b"alice").unwrap());
         assert!(decide(&shared, key, Cost::ONE, Action::Charge).await.unwrap().decision.allowed);
         assert_eq!(readyz(State(shared.clone())).await.unwrap(), "ready\n");

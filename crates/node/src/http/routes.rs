@@ -10,12 +10,14 @@ use crate::http::problem::Problem;
 use crate::http::{allow, check, health};
 use crate::judge::Judge;
 use crate::policies::StoredPolicies;
+use crate::surroundings::Surroundings;
 
 /// What the handlers use.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) judge: Judge,
     pub(crate) policies: Arc<StoredPolicies>,
+    pub(crate) surroundings: Surroundings,
 }
 
 pub(super) fn routes(shared: Shared) -> Router {

@@ -126,7 +126,8 @@ async fn health_and_reflection_answer_as_load_balancers_and_grpcurl_ask() {
     let answer = answers.message().await.unwrap().unwrap().message_response.unwrap();
     let MessageResponse::ListServicesResponse(services) = answer else { panic!("{answer:?}") };
     let names: Vec<_> = services.service.iter().map(|service| service.name.as_str()).collect();
-    for expected in ["drl.v1.RateLimit", "drl.v1.Limits", "grpc.health.v1.Health"] {
+    let ours = ["RateLimit", "Limits", "PlacementService", "Admin", "Peer"].map(|name| format!("drl.v1.{name}"));
+    for expected in ours.iter().map(String::as_str).chain(["grpc.health.v1.Health"]) {
         assert!(names.contains(&expected), "{names:?}");
     }
     node.stop().await;

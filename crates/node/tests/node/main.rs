@@ -1,6 +1,7 @@
 //! A whole node over real sockets and a real store, one module for each thing it promises.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod cluster;
 mod grpc;
 mod http;
 mod idle;
