@@ -157,7 +157,7 @@ impl<B: Bugs> NodeAgent<B> {
             Event::Frozen { shards } => self.frozen(&shards, turn),
             Event::FloorJournaled { shard } => self.floor_journaled(shard, turn),
             Event::HigherEpoch { shard } => self.suspend(shard, turn),
-            Event::Drain => self.drain(turn),
+            Event::Drain => self.drain(),
             Event::StoreFailed => self.stop(StopReason::StoreFailed, turn),
         }
     }
@@ -168,6 +168,7 @@ impl<B: Bugs> NodeAgent<B> {
         if self.phase != Phase::Serving {
             return;
         }
+        self.announce(turn);
         self.thaw(turn);
         self.claim(turn);
         self.settle(turn);

@@ -19,6 +19,7 @@ use super::pending::Pending;
 use super::record::Holder;
 use super::session::Phase;
 use super::transaction::{Guard, Outcome, Transaction};
+use super::view::NodeEntry;
 
 impl<B: Bugs> NodeAgent<B> {
     pub(super) fn spread(&mut self, turn: &mut Turn<'_>) {
@@ -113,18 +114,21 @@ impl<B: Bugs> NodeAgent<B> {
         self.send_records(guards, changes, turn);
     }
 
-    /// The process was asked to end: says so to everybody, so that plans leave it out.
-    pub(super) fn drain(&mut self, turn: &mut Turn<'_>) {
+    /// The process was asked to end.
+    pub(super) fn drain(&mut self) {
         if self.leaving == Leaving::No {
             self.leaving = Leaving::Draining;
-            if self.phase == Phase::Serving {
-                self.announce(turn);
-            }
         }
     }
 
-    fn announce(&mut self, turn: &mut Turn<'_>) {
-        let Some(lease) = self.lease else { return };
+    /// Says to everybody that this node drains, so that plans leave it out; says it again when something that was sent before
+    /// comes late and takes it back.
+    pub(super) fn announce(&mut self, turn: &mut Turn<'_>) {
+        let Some(lease) = self.lease.filter(|_| self.leaving != Leaving::No) else { return };
+        let is_silent = self.known.node(&self.me).is_some_and(|entry| entry.lease == lease && !entry.draining);
+        if !is_silent || self.pending.values().any(|waiting| matches!(waiting.what, Pending::Announce(_))) {
+            return;
+        }
         let guards = vec![Guard::Lease { node: self.me.clone(), lease }];
         let transaction = Transaction::new(guards, vec![self.own_key(lease)]);
         let token = self.wait_for(Pending::Announce(transaction.clone()));
@@ -132,10 +136,14 @@ impl<B: Bugs> NodeAgent<B> {
     }
 
     pub(super) fn announced(&mut self, outcome: Outcome, turn: &mut Turn<'_>) {
-        if let Outcome::Committed(view) | Outcome::Refused(view) = outcome {
-            self.learn(view, turn);
-            // The key's new value comes with the next complete reading.
-            self.relist_at = turn.now.boottime;
+        match outcome {
+            Outcome::Committed(mut view) => {
+                let entry = self.known.node(&self.me).map(|entry| NodeEntry { draining: true, ..*entry });
+                view.nodes.extend(entry.map(|entry| (self.me.clone(), Some(entry))));
+                self.learn(view, turn);
+            }
+            Outcome::Refused(view) => self.learn(view, turn),
+            Outcome::LeaseGone | Outcome::Unknown => {}
         }
     }
 
@@ -145,7 +153,8 @@ impl<B: Bugs> NodeAgent<B> {
             return;
         }
         self.leaving = Leaving::Drained;
-        let named = self.locals.iter().filter(|local| local.epoch().is_some()).count();
+        let records = self.shards.iter().filter_map(|shard| self.known.record(shard));
+        let named = records.filter(|versioned| versioned.record.owner.node == self.me).count();
         turn.say(Command::Drained { named });
     }
 }

@@ -97,13 +97,21 @@ fn a_node_that_drains_gives_away_what_it_can_and_says_what_still_names_it() {
     let announced = node.step(Event::Drain);
     let (token, transaction) = transactions(&announced).next().unwrap();
     assert!(matches!(transaction.writes[..], [Write::Node { draining: true, .. }]));
-    let reading = node.committed(token, at(15));
-    let (token, _) = transactions(&reading).next().unwrap();
-    let owned = || owned_by(holder("n1", 100), 1, 8);
-    let mut view = everything(16, [owned(), owned()], &[("n2", entry(7, 2, 11))]);
-    view.nodes[0].1 = entry(100, LEASE.0, 5).map(|entry| drl_engine::ownership::NodeEntry { draining: true, ..entry });
-    assert_eq!(node.committed(token, view), [Command::Freeze { shards: vec![given] }]);
+    assert_eq!(node.committed(token, at(15)), [Command::Freeze { shards: vec![given] }]);
     let swapped = node.step(Event::Frozen { shards: vec![(given, Written::Never)] });
     let left = node.committed(change(&swapped).0, at(17));
     assert_eq!(left[1..], [Command::Drained { named: 1 }], "{left:?}");
+}
+
+#[test]
+fn a_reading_that_was_sent_before_the_drain_and_takes_it_back_is_answered_by_telling_it_again() {
+    let mut node = owner_of_both();
+    node.step(Event::WatchBroken);
+    let announced = node.step(Event::Drain);
+    let (token, announcement) = transactions(&announced).next().unwrap();
+    node.committed(token, at(15));
+    let mut late = at(16);
+    late.nodes = vec![(id("n1"), entry(100, LEASE.0, 5))];
+    let again = node.step(Event::Changed(late));
+    assert_eq!(transactions(&again).next().unwrap().1, announcement);
 }

@@ -144,6 +144,7 @@ impl World {
         self.swarm.etcd_loss = 0;
         self.swarm.etcd_late = 0;
         self.swarm.loss = 0;
+        self.swarm.watch_delay_max = 20 * MILLIS;
         for node in 0..self.machines.len() {
             let machine = &mut self.machines[node];
             machine.cut_to_etcd = machine.cut_to_etcd.min(self.now);
