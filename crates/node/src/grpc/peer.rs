@@ -181,11 +181,11 @@ async fn released(judge: &Judge, decided: Decided) -> v1::ForwardResponse {
         let answer = match check {
             Check::Asked(_) => match decisions.next().unwrap_or(Err(&Refusal::Undecided)) {
                 Ok(decision) => Answer::Decision(convert::decision(decision)),
-                Err(refusal) => Answer::Refusal(refusals::message(0, refusal)),
+                Err(refusal) => Answer::Refusal(refusals::for_peer(refusal)),
             },
             Check::Changing(change) => match change.await.unwrap_or(Err(Refusal::Undecided)) {
                 Ok(()) => Answer::Done(Done {}),
-                Err(refusal) => Answer::Refusal(refusals::message(0, &refusal)),
+                Err(refusal) => Answer::Refusal(refusals::for_peer(&refusal)),
             },
             Check::Wrong(nonsense) => Answer::Refusal(v1::Refusal {
                 kind: v1::RefusalKind::Invalid.into(),

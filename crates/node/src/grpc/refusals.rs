@@ -8,6 +8,9 @@ use crate::forward::outcome::{Declined, Undelivered};
 use crate::judge::answers::Answers;
 use crate::refusal::Refusal;
 
+/// Longest text of a refusal for a peer: a thousand of them fit a message.
+const PEER_TEXT_CHARS_MAX: usize = 100;
+
 /// The refusals among answers.
 pub(super) fn all(answers: &Answers) -> Vec<v1::Refusal> {
     answers.refused().iter().map(|(index, refusal)| message(*index, refusal)).collect()
@@ -36,6 +39,18 @@ pub(super) fn message(index: usize, refusal: &Refusal) -> v1::Refusal {
     message
 }
 
+/// The same for a peer, in a message that may hold a thousand of them: what its fields say is not said again, and the rest is short.
+pub(super) fn for_peer(refusal: &Refusal) -> v1::Refusal {
+    let mut brief = message(0, refusal);
+    if matches!(refusal, Refusal::NotHere(_)) {
+        brief.message = String::new();
+    }
+    if let Some((cut, _)) = brief.message.char_indices().nth(PEER_TEXT_CHARS_MAX) {
+        brief.message.truncate(cut);
+    }
+    brief
+}
+
 /// A peer asks again after the first four kinds, so what may have been charged is none of them.
 const fn kind(refusal: &Refusal) -> RefusalKind {
     match refusal {
@@ -57,5 +72,28 @@ const fn kind(refusal: &Refusal) -> RefusalKind {
         | Refusal::Slow
         | Refusal::Undecided => RefusalKind::Uncertain,
         Refusal::Declined(Declined { kind, .. }) => *kind,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use drl_core::caps::{BATCH_CHECKS_MAX, GRPC_MESSAGE_BYTES_MAX, NODE_ID_BYTES_MAX};
+    use drl_core::{Epoch, Generation, NodeId, ShardId};
+    use drl_engine::ownership::Holder;
+    use drl_host::Stopped;
+
+    use super::*;
+
+    #[test]
+    fn a_message_full_of_refusals_fits_whatever_they_say() {
+        let owner =
+            Holder { node: NodeId::new(&"n".repeat(NODE_ID_BYTES_MAX)).unwrap(), generation: Generation(u64::MAX) };
+        let not_owner = NotHere::NotOwner { shard: ShardId::new(u16::MAX), epoch: Epoch(u64::MAX), owner };
+        let stopped = Stopped { reason: "é".repeat(10_000).into() };
+        for refusal in [Refusal::NotHere(not_owner), Refusal::Check(CheckError::NotReleased(stopped.into()))] {
+            let brief = for_peer(&refusal);
+            let bytes = brief.owner.len() + brief.message.len() + 64;
+            assert!(bytes * BATCH_CHECKS_MAX < GRPC_MESSAGE_BYTES_MAX, "{bytes} bytes: {brief:?}");
+        }
     }
 }
