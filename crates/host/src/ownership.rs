@@ -73,6 +73,11 @@ impl Ownership {
         self.signals.take()
     }
 
+    /// Resolves when the host has stopped.
+    pub async fn stopped(&self) -> Stopped {
+        self.inner.progress.wait_stopped().await
+    }
+
     /// This machine's clocks.
     #[must_use]
     pub fn now(&self) -> Moment {

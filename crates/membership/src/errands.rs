@@ -50,9 +50,6 @@ pub(crate) enum Input {
     HostStopped,
 }
 
-/// Inputs that wait for the driver. Whoever finds it full waits; the driver never does.
-const INPUTS_MAX: usize = 1_024;
-
 /// The errands of one membership. Dropping it ends them.
 pub(crate) struct Errands {
     coordination: Arc<dyn Coordination>,
@@ -69,17 +66,12 @@ impl Errands {
         coordination: Arc<dyn Coordination>,
         ownership: Arc<Ownership>,
         within: Duration,
-    ) -> (Self, mpsc::Receiver<Input>) {
-        let (inputs, received) = mpsc::channel(INPUTS_MAX);
+        inputs: mpsc::Sender<Input>,
+    ) -> Self {
         let (facts, to_persist) = mpsc::unbounded_channel();
         let mut running = JoinSet::new();
         running.spawn(persist_in_order(Arc::clone(&ownership), to_persist, inputs.clone()));
-        (Self { coordination, ownership, within, inputs, facts, running }, received)
-    }
-
-    /// Where others send inputs.
-    pub(crate) fn inputs(&self) -> mpsc::Sender<Input> {
-        self.inputs.clone()
+        Self { coordination, ownership, within, inputs, facts, running }
     }
 
     /// Forgets errands that have ended.
@@ -176,9 +168,10 @@ impl Errands {
     }
 
     /// Reports the end of the host.
-    pub(crate) fn attend(&mut self, host: drl_host::Host) {
+    pub(crate) fn attend(&mut self) {
+        let ownership = Arc::clone(&self.ownership);
         self.run(async move {
-            let _ = host.stopped().await;
+            let _ = ownership.stopped().await;
             Input::HostStopped
         });
     }

@@ -1,13 +1,13 @@
 //! Joining a cluster and leaving it, and what a node may ask meanwhile. The work is the driver's.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use drl_coordination::{Coordination, InvalidTtl, Keys, Ttl};
 use drl_core::{Generation, Nanos, NodeId, ShardCount};
 use drl_engine::ownership::{Authority, Event, Identity, NodeAgent};
-use drl_host::{Host, Ownership};
+use drl_host::Ownership;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -19,13 +19,15 @@ use crate::errands::{Errands, Input};
 use crate::placement::Placement;
 use crate::translate::Introduction;
 
+/// Inputs that wait for the driver. Whoever finds it full waits; the driver never does.
+const INPUTS_MAX: usize = 1_024;
+
 /// Who joins, and by which spans of time its cluster goes.
 #[derive(Debug, Clone)]
 pub struct MemberOptions {
     pub node: NodeId,
     pub shards: ShardCount,
     pub authority: Authority,
-    pub addresses: NodeAddresses,
     pub version: String,
     /// For each call to the store.
     pub within: Duration,
@@ -71,35 +73,64 @@ pub struct Membership {
     standing: watch::Receiver<Standing>,
     departure: watch::Receiver<Option<Departure>>,
     stopped: watch::Receiver<Option<Stopped>>,
-    driver: JoinHandle<()>,
+    stage: Mutex<Stage>,
+}
+
+/// How far it is.
+enum Stage {
+    Prepared(Box<Prepared>),
+    Joined(JoinHandle<()>),
+    Left,
+}
+
+/// What the driver is made of, once it is known what the node owns and where it listens.
+struct Prepared {
+    coordination: Arc<dyn Coordination>,
+    keys: Keys,
+    options: MemberOptions,
+    ttl: Ttl,
+    board: Board,
+    inputs: mpsc::Receiver<Input>,
 }
 
 impl Membership {
-    /// Joins: takes a session, reads everything, claims what the plan gives to this node, and goes on doing so. Returns at once; see
-    /// [`Membership::standing`]. To be called in a tokio runtime.
+    /// A membership that has not begun; what it publishes is empty until [`Membership::join`].
     ///
     /// # Errors
     /// [`InvalidTtl`] when the session's time to live is not possible.
-    pub fn join(
-        coordination: Arc<dyn Coordination>,
-        keys: Keys,
-        (host, mut ownership): (Host, Ownership),
-        options: MemberOptions,
-    ) -> Result<Self, InvalidTtl> {
-        let MemberOptions { node, shards, authority, addresses, version, within } = options;
-        let ttl = Ttl::new(authority.session_ttl.into())?;
-        let (found, signals) = (ownership.take_found(), ownership.take_signals());
-        let ownership = Arc::new(ownership);
-        let (mut errands, inputs) = Errands::start(Arc::clone(&coordination), Arc::clone(&ownership), within);
-        let sender = errands.inputs();
-        if let Some(signals) = signals {
-            errands.listen(signals);
-        }
-        errands.attend(host);
+    pub fn new(coordination: Arc<dyn Coordination>, keys: Keys, options: MemberOptions) -> Result<Self, InvalidTtl> {
+        let ttl = Ttl::new(options.authority.session_ttl.into())?;
+        let (sender, inputs) = mpsc::channel(INPUTS_MAX);
         let (placement, placement_reader) = watch::channel(Arc::default());
         let (standing, standing_reader) = watch::channel(Standing::default());
         let (departure, departure_reader) = watch::channel(None);
         let (stopped, stopped_reader) = watch::channel(None);
+        let board = Board { placement, standing, departure, stopped };
+        Ok(Self {
+            inputs: sender,
+            placement: placement_reader,
+            standing: standing_reader,
+            departure: departure_reader,
+            stopped: stopped_reader,
+            stage: Mutex::new(Stage::Prepared(Box::new(Prepared { coordination, keys, options, ttl, board, inputs }))),
+        })
+    }
+
+    /// Takes a session, reads everything, claims what the plan gives to this node, and goes on doing so. Returns at once; see
+    /// [`Membership::standing`]. Only the first call does anything. To be called in a tokio runtime.
+    pub fn join(&self, mut ownership: Ownership, addresses: NodeAddresses) {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        let Stage::Prepared(prepared) = std::mem::replace(&mut *stage, Stage::Left) else { return };
+        let Prepared { coordination, keys, options, ttl, board, inputs } = *prepared;
+        let MemberOptions { node, shards, authority, version, within } = options;
+        let (found, signals) = (ownership.take_found(), ownership.take_signals());
+        let ownership = Arc::new(ownership);
+        let mut errands =
+            Errands::start(Arc::clone(&coordination), Arc::clone(&ownership), within, self.inputs.clone());
+        if let Some(signals) = signals {
+            errands.listen(signals);
+        }
+        errands.attend();
         let driver = Driver {
             agent: NodeAgent::new(Identity { node: node.clone(), shards, authority }),
             ownership,
@@ -111,19 +142,12 @@ impl Membership {
             within,
             errands,
             inputs,
-            board: Board { placement, standing, departure, stopped },
+            board,
             book: Book::new(shards),
             state: State::default(),
         };
         let started = found.map_or(Event::Wake, |found| Event::Started(Box::new(found)));
-        Ok(Self {
-            inputs: sender,
-            placement: placement_reader,
-            standing: standing_reader,
-            departure: departure_reader,
-            stopped: stopped_reader,
-            driver: tokio::spawn(driver.run(started)),
-        })
+        *stage = Stage::Joined(tokio::spawn(driver.run(started)));
     }
 
     /// Who owns what.
@@ -159,9 +183,12 @@ impl Membership {
     }
 
     /// Ends the session, so that others need not wait for its time to live.
-    pub async fn leave(mut self, within: Duration) {
+    pub async fn leave(&self, within: Duration) {
+        let stage = std::mem::replace(&mut *self.stage.lock().unwrap_or_else(PoisonError::into_inner), Stage::Left);
+        let Stage::Joined(mut driver) = stage else { return };
         let _ = self.inputs.send(Input::Leave).await;
-        if timeout(within, &mut self.driver).await.is_err() {
+        if timeout(within, &mut driver).await.is_err() {
+            driver.abort();
             tracing::info!("the session was not ended in time; it ends by itself");
         }
     }
@@ -170,6 +197,8 @@ impl Membership {
 impl Drop for Membership {
     /// As a crash would: nothing is said to anybody, and the session expires.
     fn drop(&mut self) {
-        self.driver.abort();
+        if let Stage::Joined(driver) = &*self.stage.lock().unwrap_or_else(PoisonError::into_inner) {
+            driver.abort();
+        }
     }
 }

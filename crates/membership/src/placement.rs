@@ -43,9 +43,18 @@ impl Placement {
         self.seats.get(shard.index()).and_then(Option::as_ref)
     }
 
-    /// How many shards name `node`, whichever of its lifetimes.
+    /// How many shards a node owns, whichever of its lifetimes.
     #[must_use]
-    pub fn named(&self, node: &NodeId) -> usize {
+    pub fn owned_by(&self, node: &NodeId) -> usize {
         self.seats.iter().flatten().filter(|seat| seat.owner.node == *node).count()
+    }
+
+    /// How many shards have an owner that has a session.
+    #[must_use]
+    pub fn with_owner(&self) -> usize {
+        let lives = |seat: &&Seat| {
+            self.nodes.get(&seat.owner.node).is_some_and(|node| node.generation == seat.owner.generation)
+        };
+        self.seats.iter().flatten().filter(lives).count()
     }
 }

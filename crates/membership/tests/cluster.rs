@@ -49,11 +49,11 @@ impl World {
             node: NodeId::new(name).unwrap(),
             shards: settings.shards,
             authority: settings.authority,
-            addresses: NodeAddresses { grpc: format!("{name}:1"), ..NodeAddresses::default() },
             version: "0".to_owned(),
             within: CALL,
         };
-        let membership = Membership::join(coordination, self.keys.clone(), (host.clone(), ownership), options).unwrap();
+        let membership = Membership::new(coordination, self.keys.clone(), options).unwrap();
+        membership.join(ownership, NodeAddresses { grpc: format!("{name}:1"), ..NodeAddresses::default() });
         Node { host, membership, disk }
     }
 }

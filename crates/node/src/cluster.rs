@@ -1,14 +1,17 @@
 //! What a node that is a member of a cluster is given: who the member is, where the shards are, how things stand. Who keeps that up to
 //! date (a session, its watches, the rules of ownership) is behind [`Member`] and not known here.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use drl_core::Nanos;
 use drl_host::{Cluster, Host, Ownership};
+use drl_membership::{Departure, Placement};
 use tokio::sync::watch;
 
 use crate::listen::Addresses;
-use crate::placement::Placement;
 
 /// The cluster that a node is a member of.
 #[derive(Clone)]
@@ -27,7 +30,25 @@ pub trait Member: Send + Sync {
     fn join(&self, host: &Host, ownership: Ownership, addresses: Addresses);
 
     fn standing(&self) -> Standing;
+
+    /// The node is to end: gives away what can be given, within that time.
+    fn drain(&self, _within: Duration) -> Wait<'_, Departure> {
+        Box::pin(async { Departure { named: 0, others: 0 } })
+    }
+
+    /// The journal is closed: ends the session, so that nobody waits for it.
+    fn leave(&self, _within: Duration) -> Wait<'_, ()> {
+        Box::pin(async {})
+    }
+
+    /// Resolves, with the reason, when this node may not answer for anything any more.
+    fn stopped(&self) -> Wait<'_, String> {
+        Box::pin(std::future::pending())
+    }
 }
+
+/// Something that takes a while.
+pub type Wait<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// How a member stands, for status, metrics and readiness.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

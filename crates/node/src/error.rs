@@ -25,6 +25,13 @@ pub enum StartError {
     Listen { flag: &'static str, address: SocketAddr, source: std::io::Error },
     #[error("cannot read this machine's boot id from /proc/sys/kernel/random/boot_id: {source}; is /proc mounted?")]
     BootId { source: std::io::Error },
+    /// The cluster's settings are not what was asked for, or its etcd refuses.
+    #[error(transparent)]
+    Settings(drl_membership::SettingsError),
+    #[error(transparent)]
+    ClusterPolicies(#[from] drl_policies::StartError),
+    #[error(transparent)]
+    Session(#[from] drl_coordination::InvalidTtl),
     /// A part of the start ended without a result; the program is at fault.
     #[error("the node's start was interrupted: {reason}")]
     Interrupted { reason: String },
@@ -36,4 +43,13 @@ pub enum RunError {
     /// A write failed, and nothing was decided after it.
     #[error("the node stopped: {}", .0.reason)]
     Stopped(#[from] Stopped),
+    /// The node may not answer for anything any more.
+    #[error("the node left its cluster: {reason}")]
+    CastOut { reason: String },
+    /// It ended in order, and others may not take over what it owns.
+    #[error(
+        "{named} shards stay with this node, because only its data directory has their counters: start it again with the same --data-dir, \
+         or their clients are denied until others give up waiting"
+    )]
+    StillNamed { named: usize },
 }

@@ -34,7 +34,7 @@ use crate::forward::errand::Errand;
 use crate::forward::link::Link;
 use crate::forward::outcome::Undelivered;
 use crate::forward::parcel::Waiting;
-use crate::placement::Placement;
+use drl_membership::Placement;
 
 /// Sends checks to peers. Cheap to clone; when the last one is dropped its tasks end.
 #[derive(Clone)]

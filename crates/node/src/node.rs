@@ -5,14 +5,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drl_configuration::ConfigurationService;
 use drl_host::{Host, HostOptions, Ownership, boot_id};
+use drl_membership::Departure;
 use drl_store::{OpenOptions, RocksStore, Store};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::ClusterOptions;
+use crate::cluster::{ClusterOptions, Member};
 use crate::entrance::Entrance;
 use crate::error::{RunError, StartError};
 use crate::files;
@@ -20,21 +20,26 @@ use crate::forward::Forwarder;
 use crate::grpc::door::GrpcDoor;
 use crate::http::door::HttpDoor;
 use crate::http::routes::Shared;
+use crate::joining::{self, Joining};
 use crate::judge::{Judge, Routes};
 use crate::listen::{Addresses, Bound, bind};
 use crate::metrics::{Door, Metrics};
 use crate::options::NodeOptions;
 use crate::places::Places;
-use crate::policies::StoredPolicies;
+use crate::policies::{Policies, StoredPolicies};
 use crate::resp::door::RespDoor;
 use crate::surroundings::Surroundings;
 
 /// How long the last commit and the sync of the journal may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long ending the session may take; it ends by itself a little later.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// A started node; its addresses are open, and [`Node::run`] serves them.
 pub struct Node {
     host: Host,
+    member: Option<Arc<dyn Member>>,
     addresses: Addresses,
     grpc: GrpcDoor,
     http: HttpDoor,
@@ -61,11 +66,12 @@ impl Node {
     ///
     /// # Errors
     /// [`StartError`]; each condition has its variant, and each message says what to do.
-    pub async fn start(options: NodeOptions) -> Result<Self, StartError> {
+    pub async fn start(mut options: NodeOptions) -> Result<Self, StartError> {
         let [grpc_places, http_places, resp_places] = Places::among(files::connections(3));
         let boot_id = boot_id().map_err(|source| StartError::BootId { source })?;
         let sockets = bind_all(&options)?;
         let store = open_store(&options, &boot_id).await?;
+        let joining = join(&mut options, &store).await?;
         let host_options = HostOptions {
             journal_sync: options.journal_sync,
             unknown_client: options.unknown_client,
@@ -73,7 +79,12 @@ impl Node {
             ..HostOptions::new(boot_id)
         };
         let cluster = options.cluster.clone();
-        let (host, ownership, policies) = blocking(move || recover(store, host_options, cluster.as_ref())).await?;
+        let policies = joining.as_ref().map(|joining| joining.policies.clone());
+        let recover = move || recover(store, policies, host_options, cluster.as_ref());
+        let (host, ownership, policies) = blocking(recover).await?;
+        if let Some(joining) = &joining {
+            joining.recovered(&host);
+        }
         let (listeners, addresses) = sockets.listen()?;
         if let (Some(of), Some(ownership)) = (&options.cluster, ownership) {
             of.member.join(&host, ownership, addresses);
@@ -87,16 +98,17 @@ impl Node {
         let judge = Judge::new(host.clone(), Arc::clone(&metrics), routes);
         let entrance = |listener, places, door| Entrance::new(listener, places, door, Arc::clone(&metrics));
         let grpc_entrance = entrance(listeners.grpc, grpc_places, Door::Grpc);
-        let grpc = GrpcDoor::new(grpc_entrance, judge.clone(), Arc::clone(&policies), surroundings.clone());
+        let grpc = GrpcDoor::new(grpc_entrance, judge.clone(), policies.clone(), surroundings.clone());
         let resp = listeners.resp.map(|listener| {
             let entrance = entrance(listener, resp_places, Door::Resp);
             RespDoor::new(entrance, judge.clone(), options.default_durability)
         });
         let http_entrance = entrance(listeners.http, http_places, Door::Http);
         let http = HttpDoor::new(http_entrance, Shared { judge, policies, surroundings });
-        let NodeOptions { node_id, data_dir, drain_timeout, .. } = options;
+        let NodeOptions { node_id, data_dir, drain_timeout, cluster, .. } = options;
+        let member = cluster.map(|of| of.member);
         tracing::info!(%node_id, data_dir = %data_dir.display(), ?addresses, counters = host.stats().counters, "node started");
-        Ok(Self { host, addresses, grpc, http, resp, drain_timeout })
+        Ok(Self { host, member, addresses, grpc, http, resp, drain_timeout })
     }
 
     /// Where the node really listens.
@@ -105,13 +117,15 @@ impl Node {
         self.addresses
     }
 
-    /// Serves until `shutdown` resolves, then takes no more connections, lets what has begun finish within the drain timeout, and
-    /// closes the journal.
+    /// Serves until `shutdown` resolves, then gives away what others can take, takes no more connections, lets what has begun finish
+    /// within the drain timeout, and closes the journal.
     ///
     /// # Errors
     /// [`RunError::Stopped`] when a write failed: the node has stopped deciding, said so to everybody who asked, and shut its doors.
+    /// [`RunError::CastOut`] when it may not answer for anything any more, [`RunError::StillNamed`] when it ended in order and others
+    /// cannot have what it owns.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { host, grpc, http, resp, drain_timeout, .. } = self;
+        let Self { host, member, grpc, http, resp, drain_timeout, .. } = self;
         let stop = CancellationToken::new();
         let mut doors = tokio::task::JoinSet::new();
         doors.spawn(grpc.run(stop.clone()));
@@ -119,26 +133,64 @@ impl Node {
         if let Some(resp) = resp {
             doors.spawn(resp.run(stop.clone()));
         }
-        tokio::select! {
-            () = shutdown => tracing::info!("stopping: finishing what has begun"),
-            stopped = host.stopped() => tracing::error!(reason = %stopped.reason, "the journal has stopped"),
-        }
+        let end = tokio::select! {
+            () = shutdown => leaving(member.as_deref(), drain_timeout).await,
+            stopped = host.stopped() => {
+                tracing::error!(reason = %stopped.reason, "the journal has stopped");
+                Err(RunError::Stopped(stopped))
+            }
+            reason = cast_out(member.as_deref()) => Err(RunError::CastOut { reason }),
+        };
         stop.cancel();
         let drained = timeout(drain_timeout, async { while doors.join_next().await.is_some() {} }).await;
         if drained.is_err() {
             tracing::warn!(?drain_timeout, "requests were still in flight; their connections are closed");
             doors.shutdown().await;
         }
-        host.ready()?;
-        match timeout(CLOSE_TIMEOUT, host.close()).await {
-            Ok(closed) => Ok(closed?),
-            Err(_) => {
-                let reason =
-                    format!("the journal could not be closed within {CLOSE_TIMEOUT:?}; the next start checks it");
-                Err(RunError::Stopped(drl_host::Stopped { reason: reason.into() }))
-            }
+        let closed = match host.ready() {
+            Ok(()) => close(&host).await,
+            Err(stopped) => Err(stopped.into()),
+        };
+        if let Some(member) = member {
+            member.leave(LEAVE_TIMEOUT).await;
+        }
+        closed.and(end)
+    }
+}
+
+/// Gives away what others can take.
+async fn leaving(member: Option<&dyn Member>, within: Duration) -> Result<(), RunError> {
+    tracing::info!("stopping: finishing what has begun");
+    let Some(member) = member else { return Ok(()) };
+    let Departure { named, others } = member.drain(within).await;
+    if named > 0 && others > 0 { Err(RunError::StillNamed { named }) } else { Ok(()) }
+}
+
+async fn cast_out(member: Option<&dyn Member>) -> String {
+    match member {
+        Some(member) => member.stopped().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn close(host: &Host) -> Result<(), RunError> {
+    match timeout(CLOSE_TIMEOUT, host.close()).await {
+        Ok(closed) => Ok(closed?),
+        Err(_) => {
+            let reason = format!("the journal could not be closed within {CLOSE_TIMEOUT:?}; the next start checks it");
+            Err(RunError::Stopped(drl_host::Stopped { reason: reason.into() }))
         }
     }
+}
+
+/// Prepares to join, if that was asked for: from then on the cluster's settings are this node's.
+async fn join(options: &mut NodeOptions, store: &Arc<dyn Store>) -> Result<Option<Joining>, StartError> {
+    let Some(join) = options.join.take() else { return Ok(None) };
+    let joining = joining::prepare(join, options.node_id.clone(), Arc::clone(store)).await?;
+    options.shards = joining.settings.shards;
+    options.unknown_client = joining.unknown_client();
+    options.cluster = Some(ClusterOptions { cluster: joining.cluster.clone(), member: Arc::clone(&joining.member) });
+    Ok(Some(joining))
 }
 
 async fn open_store(options: &NodeOptions, boot_id: &str) -> Result<Arc<dyn Store>, StartError> {
@@ -150,19 +202,24 @@ async fn open_store(options: &NodeOptions, boot_id: &str) -> Result<Arc<dyn Stor
 /// Policies first, so that the host never decides without them.
 fn recover(
     store: Arc<dyn Store>,
+    policies: Option<Policies>,
     options: HostOptions,
     cluster: Option<&ClusterOptions>,
-) -> Result<(Host, Option<Ownership>, Arc<StoredPolicies>), StartError> {
-    let policies = Arc::new(StoredPolicies::load(Arc::clone(&store))?);
-    let configuration: Arc<dyn ConfigurationService> = policies.clone();
+) -> Result<(Host, Option<Ownership>, Policies), StartError> {
+    let policies = match policies {
+        Some(policies) => policies,
+        None => Policies::Stored(Arc::new(StoredPolicies::load(Arc::clone(&store))?)),
+    };
     let (host, ownership) = match cluster {
-        None => (Host::open(store, configuration, options)?, None),
+        None => (Host::open(store, policies.service(), options)?, None),
         Some(of) => {
-            let (host, ownership) = Host::open_member(store, configuration, options, &of.cluster)?;
+            let (host, ownership) = Host::open_member(store, policies.service(), options, &of.cluster)?;
             (host, Some(ownership))
         }
     };
-    policies.stops(host.stopper());
+    if let Policies::Stored(stored) = &policies {
+        stored.stops(host.stopper());
+    }
     Ok((host, ownership, policies))
 }
 

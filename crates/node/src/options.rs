@@ -9,6 +9,7 @@ use drl_host::{JournalSync, UnknownClient};
 use drl_limits::Durability;
 
 use crate::cluster::ClusterOptions;
+use crate::joining::JoinOptions;
 
 /// Everything that is chosen when a node is started.
 #[derive(Debug, Clone)]
@@ -28,7 +29,10 @@ pub struct NodeOptions {
     pub shards: ShardCount,
     /// Class of the counters of `CL.THROTTLE`, which brings its own limit and no class.
     pub default_durability: Durability,
-    /// The cluster that it is a member of; `None`: it stands alone and owns every shard.
+    /// The cluster that it joins; its settings then say how many shards there are and what happens to unknown clients. `None`: it stands
+    /// alone and owns every shard.
+    pub join: Option<JoinOptions>,
+    /// A membership that was made elsewhere.
     pub cluster: Option<ClusterOptions>,
     /// How long a stopping node lets requests finish before it closes their connections.
     pub drain_timeout: Duration,
@@ -49,6 +53,7 @@ impl NodeOptions {
             unknown_client: UnknownClient::Deny,
             shards: ShardCount::DEFAULT,
             default_durability: Durability::Replicated,
+            join: None,
             cluster: None,
             drain_timeout: Duration::from_secs(30),
         }

@@ -6,8 +6,10 @@
 //! kept, and not in force.
 
 mod error;
+mod last_good;
 mod page;
 mod record;
+mod source;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,10 +24,12 @@ use tokio::sync::watch;
 
 pub(crate) use error::ChangeError;
 pub use error::LoadError;
+pub(crate) use last_good::StoreLastGood;
 pub(crate) use page::{Page, StoredPolicy};
 use record::BadRecord;
+pub(crate) use source::Policies;
 
-use crate::metrics::Policies;
+use crate::metrics;
 
 pub(crate) struct StoredPolicies {
     store: Arc<dyn Store>,
@@ -151,9 +155,9 @@ impl StoredPolicies {
         page::page(&writer.keys, &set, namespace, after, size)
     }
 
-    pub(crate) fn counted(&self) -> Policies {
+    pub(crate) fn counted(&self) -> metrics::Policies {
         let count = self.set.read().unwrap_or_else(PoisonError::into_inner).len();
-        Policies {
+        metrics::Policies {
             count,
             broken: self.broken,
             missing: self.missing.load(Ordering::Relaxed),

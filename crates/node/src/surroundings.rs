@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::cluster::{ClusterOptions, Standing};
 use crate::listen::Addresses;
 use crate::options::NodeOptions;
-use crate::placement::{Node, NodeAddresses, Placement, Seat};
+use drl_membership::{Node, NodeAddresses, Placement, Seat};
 
 #[derive(Clone)]
 pub(crate) struct Surroundings {

@@ -26,8 +26,36 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["drl-core", "drl-limits", "drl-engine", "drl-store", "drl-coordination", "drl-configuration", "drl-host"],
     ),
     ("drl-embedded", &["drl-core", "drl-limits", "drl-store", "drl-configuration", "drl-client", "drl-host"]),
-    ("drl-node", &["drl-core", "drl-proto", "drl-limits", "drl-store", "drl-configuration", "drl-host"]),
-    ("drl", &["drl-core", "drl-proto", "drl-limits", "drl-replay", "drl-configuration", "drl-host", "drl-node"]),
+    (
+        "drl-node",
+        &[
+            "drl-core",
+            "drl-proto",
+            "drl-limits",
+            "drl-engine",
+            "drl-store",
+            "drl-coordination",
+            "drl-configuration",
+            "drl-policies",
+            "drl-host",
+            "drl-membership",
+        ],
+    ),
+    (
+        "drl",
+        &[
+            "drl-core",
+            "drl-test-etcd",
+            "drl-proto",
+            "drl-limits",
+            "drl-replay",
+            "drl-coordination",
+            "drl-configuration",
+            "drl-policies",
+            "drl-host",
+            "drl-node",
+        ],
+    ),
     ("drl-tests", &["drl-core", "drl-limits", "drl-replay", "drl-embedded", "drl-proto"]),
 ];
 

@@ -85,7 +85,7 @@ impl Driver {
         let standing = Standing {
             generation: Some(self.agent.generation()).filter(|generation| generation.0 != 0),
             deadline: self.state.deadline,
-            owned: placement.named(&self.me),
+            owned: placement.owned_by(&self.me),
             answering: self.state.answering.len(),
             trouble: self.state.trouble.clone(),
             broken_keys: self

@@ -27,7 +27,7 @@ use crate::forward::outcome::Undelivered;
 use crate::forward::parcel::{Parcel, Receipt};
 use crate::forward::pause::Pause;
 use crate::forward::stream::PeerStream;
-use crate::placement::Placement;
+use drl_membership::Placement;
 
 /// Pauses between tries to connect: soon enough after a restart of the peer, seldom enough while it is away.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));

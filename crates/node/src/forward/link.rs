@@ -10,7 +10,7 @@ use crate::forward::courier::Courier;
 use crate::forward::errand::Errand;
 use crate::forward::outcome::Undelivered;
 use crate::forward::parcel::{Parcel, Waiting, parcel};
-use crate::placement::Placement;
+use drl_membership::Placement;
 
 /// One peer at one address. Dropping it ends its courier.
 #[derive(Debug)]

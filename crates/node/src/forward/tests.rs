@@ -17,7 +17,7 @@ use crate::forward::errand::Errand;
 use crate::forward::outcome::{Told, Undelivered};
 use crate::forward::parcel::Waiting;
 use crate::forward::tests::peer::{ScriptedPeer, answer, placement};
-use crate::placement::Placement;
+use drl_membership::Placement;
 
 /// Longer than anything here takes; a test that reaches it hangs.
 const DEADLINE: Duration = Duration::from_secs(30);

@@ -1,7 +1,5 @@
 //! The service `Admin`: how this node and its cluster stand, and why a client is limited as it is.
 
-use std::sync::Arc;
-
 use drl_core::NodeId;
 use drl_core::caps::POLICY_FAULTS_MAX;
 use drl_proto::v1;
@@ -13,18 +11,18 @@ use super::status::invalid;
 use super::{convert, explain};
 use crate::cluster::{Session, Standing};
 use crate::judge::Judge;
-use crate::placement::{Node, Placement};
-use crate::policies::StoredPolicies;
+use crate::policies::Policies;
 use crate::surroundings::Surroundings;
+use drl_membership::{Node, Placement};
 
 pub(super) struct AdminService {
     judge: Judge,
     surroundings: Surroundings,
-    policies: Arc<StoredPolicies>,
+    policies: Policies,
 }
 
 impl AdminService {
-    pub(super) const fn new(judge: Judge, surroundings: Surroundings, policies: Arc<StoredPolicies>) -> Self {
+    pub(super) const fn new(judge: Judge, surroundings: Surroundings, policies: Policies) -> Self {
         Self { judge, surroundings, policies }
     }
 
@@ -101,7 +99,7 @@ impl Admin for AdminService {
     async fn explain(&self, request: Request<v1::ExplainRequest>) -> Result<Response<v1::ExplainResponse>, Status> {
         let request = request.into_inner();
         let key = convert::key(&request.namespace, &request.client_id)?;
-        let explained = explain::here(&self.judge, &self.surroundings, &*self.policies, key).await;
+        let explained = explain::here(&self.judge, &self.surroundings, &*self.policies.service(), key).await;
         let answer = match explained {
             explain::Explained::Whole(answer) => answer,
             explain::Explained::Elsewhere(answer) if request.here_only => answer,

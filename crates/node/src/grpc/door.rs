@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use drl_core::caps::{GRPC_MESSAGE_BYTES_MAX, GRPC_STREAMS_MAX, HTTP_HEAD_BYTES_MAX};
@@ -29,7 +28,7 @@ use crate::grpc::peer::PeerService;
 use crate::grpc::placing::PlacingService;
 use crate::grpc::stream::GrpcStream;
 use crate::judge::Judge;
-use crate::policies::StoredPolicies;
+use crate::policies::Policies;
 use crate::surroundings::Surroundings;
 
 /// Longest call. It leaves room for the wait for the journal, which ends first and says more.
@@ -54,12 +53,7 @@ pub(crate) struct GrpcDoor {
 }
 
 impl GrpcDoor {
-    pub(crate) fn new(
-        entrance: Entrance,
-        judge: Judge,
-        policies: Arc<StoredPolicies>,
-        surroundings: Surroundings,
-    ) -> Self {
+    pub(crate) fn new(entrance: Entrance, judge: Judge, policies: Policies, surroundings: Surroundings) -> Self {
         let (host, closing) = (judge.host().clone(), CancellationToken::new());
         let (health, health_service) = tonic_health::server::health_reporter();
         let peers = judge.forwarder().map(|_| {
@@ -69,7 +63,7 @@ impl GrpcDoor {
         });
         let placing = PlacementServiceServer::new(PlacingService::new(surroundings.clone(), closing.clone()))
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX);
-        let admin = AdminServer::new(AdminService::new(judge.clone(), surroundings, Arc::clone(&policies)))
+        let admin = AdminServer::new(AdminService::new(judge.clone(), surroundings, policies.clone()))
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX);
         let checks = RateLimitServer::new(CheckService::new(judge))
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)

@@ -1,8 +1,7 @@
-//! The service `Limits`: policies are set, read, listed and removed. What blocks on the disk runs beside the runtime.
-
-use std::sync::Arc;
+//! The service `Limits`: policies are set, read, listed and removed. A node keeps them itself, or changes them in etcd.
 
 use drl_configuration::Selector;
+use drl_policies::EditError;
 use drl_proto::v1;
 use drl_proto::v1::limits_server::Limits;
 use drl_proto::v1::selector::{Default as SelectorDefault, Selector as Kind};
@@ -10,26 +9,15 @@ use tonic::{Request, Response, Status};
 
 use super::convert::namespace;
 use super::status::invalid;
-use crate::policies::{ChangeError, StoredPolicies, StoredPolicy};
+use crate::policies::{ChangeError, Policies, StoredPolicy};
 
-#[derive(Debug)]
 pub(super) struct LimitsService {
-    policies: Arc<StoredPolicies>,
+    policies: Policies,
 }
 
 impl LimitsService {
-    pub(super) const fn new(policies: Arc<StoredPolicies>) -> Self {
+    pub(super) const fn new(policies: Policies) -> Self {
         Self { policies }
-    }
-
-    /// Runs what may block beside the runtime.
-    async fn beside<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&StoredPolicies) -> Result<T, Status> + Send + 'static,
-    ) -> Result<T, Status> {
-        let policies = Arc::clone(&self.policies);
-        let done = tokio::task::spawn_blocking(move || work(&policies)).await;
-        done.map_err(|error| Status::internal(error.to_string()))?
     }
 }
 
@@ -37,18 +25,16 @@ impl LimitsService {
 impl Limits for LimitsService {
     async fn set(&self, request: Request<v1::SetLimitsRequest>) -> Result<Response<v1::SetLimitsResponse>, Status> {
         let request = request.into_inner();
-        let set = move |policies: &StoredPolicies| {
-            let (namespace, selector) = (namespace(&request.namespace)?, selector(request.selector)?);
-            policies.set(namespace, selector, request.policy_json.as_bytes()).map_err(|error| status(&error))
-        };
-        let revision = self.beside(set).await?;
-        Ok(Response::new(v1::SetLimitsResponse { revision }))
+        let (namespace, selector) = (namespace(&request.namespace)?, selector(request.selector)?);
+        let set = self.policies.set(namespace.as_str(), selector, request.policy_json).await;
+        Ok(Response::new(v1::SetLimitsResponse { revision: set.map_err(|error| status(&error))? }))
     }
 
     async fn get(&self, request: Request<v1::GetLimitsRequest>) -> Result<Response<v1::GetLimitsResponse>, Status> {
         let request = request.into_inner();
         let (namespace, selector) = (namespace(&request.namespace)?, selector(request.selector)?);
-        let Some(found) = self.policies.stored(namespace, &selector) else {
+        let found = self.policies.stored(namespace, &selector).await.map_err(|error| status(&error))?;
+        let Some(found) = found else {
             return Err(status(&ChangeError::NotFound {
                 namespace: namespace.to_string(),
                 selector: selector.to_string(),
@@ -59,12 +45,10 @@ impl Limits for LimitsService {
 
     async fn list(&self, request: Request<v1::ListLimitsRequest>) -> Result<Response<v1::ListLimitsResponse>, Status> {
         let request = request.into_inner();
-        let list = move |policies: &StoredPolicies| {
-            let only = if request.namespace.is_empty() { None } else { Some(namespace(&request.namespace)?) };
-            let after = read_token(&request.page_token)?;
-            Ok(policies.list(only, &after, usize::try_from(request.page_size).unwrap_or(0)))
-        };
-        let page = self.beside(list).await?;
+        let only = if request.namespace.is_empty() { None } else { Some(namespace(&request.namespace)?) };
+        let after = read_token(&request.page_token)?;
+        let size = usize::try_from(request.page_size).unwrap_or(0);
+        let page = self.policies.list(only, after, size).await.map_err(|error| status(&error))?;
         let next_page_token = page.next.as_deref().map(write_token).unwrap_or_default();
         let policies = page.policies.into_iter().map(message).collect();
         Ok(Response::new(v1::ListLimitsResponse { policies, next_page_token }))
@@ -75,12 +59,9 @@ impl Limits for LimitsService {
         request: Request<v1::DeleteLimitsRequest>,
     ) -> Result<Response<v1::DeleteLimitsResponse>, Status> {
         let request = request.into_inner();
-        let delete = move |policies: &StoredPolicies| {
-            let (namespace, selector) = (namespace(&request.namespace)?, selector(request.selector)?);
-            policies.delete(namespace, &selector).map_err(|error| status(&error))
-        };
-        let revision = self.beside(delete).await?;
-        Ok(Response::new(v1::DeleteLimitsResponse { revision }))
+        let (namespace, selector) = (namespace(&request.namespace)?, selector(request.selector)?);
+        let deleted = self.policies.delete(namespace.as_str(), selector).await;
+        Ok(Response::new(v1::DeleteLimitsResponse { revision: deleted.map_err(|error| status(&error))? }))
     }
 }
 
@@ -108,10 +89,18 @@ fn message(policy: StoredPolicy) -> v1::StoredPolicy {
 fn status(error: &ChangeError) -> Status {
     let message = error.to_string();
     match error {
-        ChangeError::Document(_) | ChangeError::Selector(_) => Status::invalid_argument(message),
+        ChangeError::Document(_)
+        | ChangeError::Selector(_)
+        | ChangeError::Namespace(_)
+        | ChangeError::Edit(EditError::Document(_) | EditError::Selector(_)) => Status::invalid_argument(message),
         ChangeError::TooManyPolicies | ChangeError::TooManyNamespaces => Status::failed_precondition(message),
-        ChangeError::NotFound { .. } => Status::not_found(message),
-        ChangeError::Write(_) => Status::unavailable(message),
+        ChangeError::NotFound { .. } | ChangeError::Edit(EditError::NotFound { .. }) => Status::not_found(message),
+        ChangeError::Edit(EditError::Overtaken { .. } | EditError::Contended { .. }) => Status::aborted(message),
+        ChangeError::Write(_)
+        | ChangeError::Interrupted { .. }
+        | ChangeError::Edit(EditError::Unread(_) | EditError::NotChanged(_) | EditError::Unsettled { .. }) => {
+            Status::unavailable(message)
+        }
     }
 }
 

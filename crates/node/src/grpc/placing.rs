@@ -12,8 +12,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use crate::placement::{Node, Placement, Seat};
 use crate::surroundings::Surroundings;
+use drl_membership::{Node, Placement, Seat};
 
 type Update = Result<v1::PlacementUpdate, Status>;
 
@@ -120,7 +120,7 @@ mod tests {
     use drl_engine::ownership::Holder;
 
     use super::*;
-    use crate::placement::NodeAddresses;
+    use drl_membership::NodeAddresses;
 
     fn id(name: &str) -> NodeId {
         NodeId::new(name).unwrap()

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use drl_configuration::ConfigurationService;
 use drl_core::caps::HTTP_BODY_BYTES_MAX;
 use drl_core::{ClientId, Cost, Epoch, LimitKey, Namespace};
 use drl_host::{Action, Ask, PolicyOf};

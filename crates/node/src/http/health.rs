@@ -12,10 +12,15 @@ pub(super) async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// 200 while the node decides, for every shard that it owns; else 503 with the reason.
+/// 200 while the node decides, for every shard that it owns, by policies that it knows; else 503 with the reason.
 pub(super) async fn readyz(State(shared): State<Shared>) -> Result<&'static str, Problem> {
     let decides = shared.judge.host().ready().map_err(|stopped| stopped.to_string());
-    let ready = decides.and_then(|()| shared.surroundings.standing().map_or(Ok(()), |standing| standing.ready()));
+    let is_loaded = || {
+        let loaded = shared.policies.is_loaded().then_some(());
+        loaded.ok_or_else(|| "the policies of the cluster are not loaded yet".to_owned())
+    };
+    let stands = || shared.surroundings.standing().map_or(Ok(()), |standing| standing.ready());
+    let ready = decides.and_then(|()| is_loaded()).and_then(|()| stands());
     match ready {
         Ok(()) => Ok("ready\n"),
         Err(reason) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not ready", reason)),
@@ -44,7 +49,7 @@ mod tests {
     use crate::listen::Addresses;
     use crate::metrics::Metrics;
     use crate::options::NodeOptions;
-    use crate::policies::StoredPolicies;
+    use crate::policies::{Policies, StoredPolicies};
     use crate::surroundings::Surroundings;
 
     #[tokio::test]
@@ -58,8 +63,11 @@ mod tests {
         let addresses = Addresses { grpc: address, http: address, resp: None };
         let options = NodeOptions::new(NodeId::new("n1").unwrap(), std::path::PathBuf::new());
         let surroundings = Surroundings::of(&options, addresses);
-        let shared =
-            Shared { judge: Judge::new(host, Arc::new(Metrics::new()), Routes::Alone), policies, surroundings };
+        let shared = Shared {
+            judge: Judge::new(host, Arc::new(Metrics::new()), Routes::Alone),
+            policies: Policies::Stored(policies),
+            surroundings,
+        };
         let key = LimitKey::new(Namespace::DEFAULT, ClientId::new(b"alice").unwrap());
         assert!(decide(&shared, key, Cost::ONE, Action::Charge).await.unwrap().decision.allowed);
         assert_eq!(readyz(State(shared.clone())).await.unwrap(), "ready\n");

@@ -1,7 +1,5 @@
 //! Which path goes where.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::routing::{any, get, post};
@@ -9,14 +7,14 @@ use axum::routing::{any, get, post};
 use crate::http::problem::Problem;
 use crate::http::{allow, check, health};
 use crate::judge::Judge;
-use crate::policies::StoredPolicies;
+use crate::policies::Policies;
 use crate::surroundings::Surroundings;
 
 /// What the handlers use.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) judge: Judge,
-    pub(crate) policies: Arc<StoredPolicies>,
+    pub(crate) policies: Policies,
     pub(crate) surroundings: Surroundings,
 }
 

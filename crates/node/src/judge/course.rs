@@ -10,7 +10,7 @@ use drl_core::caps::FORWARD_REDIRECTS_MAX;
 use drl_core::{Epoch, NodeId};
 use drl_host::NotHere;
 
-use crate::placement::Seat;
+use drl_membership::Seat;
 
 /// How long a check waits for a shard that changes hands: a planned move takes a tenth of it.
 const PATIENCE: Duration = Duration::from_secs(1);

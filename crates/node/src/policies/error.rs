@@ -1,7 +1,9 @@
 //! Why a policy was not changed, and why policies could not be loaded.
 
 use drl_configuration::{InvalidPolicyDocument, InvalidSelector};
+use drl_core::InvalidNamespace;
 use drl_core::caps::{NAMESPACES_MAX, POLICIES_MAX};
+use drl_policies::EditError;
 use drl_store::{RecoverError, WriteError};
 
 /// The policies of the data directory could not be read at all.
@@ -24,4 +26,11 @@ pub(crate) enum ChangeError {
     NotFound { namespace: String, selector: String },
     #[error(transparent)]
     Write(#[from] WriteError),
+    #[error(transparent)]
+    Namespace(#[from] InvalidNamespace),
+    /// Of a cluster's policy.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    #[error("the change was interrupted: {reason}; look at the policy and set it again if it is not what it should be")]
+    Interrupted { reason: String },
 }

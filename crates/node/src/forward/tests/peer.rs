@@ -18,7 +18,7 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::DEADLINE;
-use crate::placement::{Node, NodeAddresses, Placement};
+use drl_membership::{Node, NodeAddresses, Placement};
 
 type Reply = Result<v1::ForwardResponse, Status>;
 

@@ -1,0 +1,203 @@
+//! Becoming a member of a cluster: its settings are read (or created), its policies followed, and a membership prepared that begins
+//! once the host is recovered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use drl_coordination::{ClusterName, Coordination, Keys};
+use drl_core::{Nanos, NodeId};
+use drl_host::{Cluster, Host, Ownership, UnknownClient, clock};
+use drl_membership::{
+    ClusterSettings, Departure, MemberOptions, Membership, NodeAddresses, Placement, SettingsError, Wishes,
+};
+use drl_policies::{ClusterPolicies, ClusterPoliciesOptions, PolicyEditor, Saving};
+use drl_store::Store;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::cluster::{BrokenPolicy, Member, Session, Standing, Wait};
+use crate::error::StartError;
+use crate::listen::Addresses;
+use crate::policies::{Policies, StoreLastGood};
+
+/// For each call to the coordination service. It answers in milliseconds; one that takes seconds is about to be replaced by another member.
+const CALL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How often a start asks again when the coordination service does not answer.
+const ASK_AGAIN_EVERY: Duration = Duration::from_secs(1);
+
+/// How a node joins a cluster.
+#[derive(Clone)]
+pub struct JoinOptions {
+    pub coordination: Arc<dyn Coordination>,
+    pub cluster: ClusterName,
+    /// What was asked for; it takes part in creating a cluster, and must agree with one that exists.
+    pub wishes: Wishes,
+    /// Where others reach the gRPC door; `None`: where it listens.
+    pub advertise: Option<String>,
+}
+
+/// A membership that has not begun.
+pub(crate) struct Joining {
+    pub(crate) cluster: Cluster,
+    pub(crate) settings: ClusterSettings,
+    pub(crate) member: Arc<dyn Member>,
+    pub(crate) policies: Policies,
+    followed: Arc<ClusterPolicies>,
+    last_good: Arc<StoreLastGood>,
+}
+
+struct ClusterMember {
+    membership: Membership,
+    policies: Arc<ClusterPolicies>,
+    advertise: Option<String>,
+}
+
+/// Waits for the settings, then follows the policies.
+///
+/// # Errors
+/// [`StartError`]: what waiting does not cure.
+pub(crate) async fn prepare(join: JoinOptions, node: NodeId, store: Arc<dyn Store>) -> Result<Joining, StartError> {
+    let JoinOptions { coordination, cluster, wishes, advertise } = join;
+    let keys = Keys::new(&cluster);
+    let settings = settings(&*coordination, &keys, wishes).await?;
+    let last_good = Arc::new(StoreLastGood::new(store));
+    let options = ClusterPoliciesOptions { saving: Saving::WhenAllowed, ..ClusterPoliciesOptions::default() };
+    let followed = ClusterPolicies::start(Arc::clone(&coordination), keys.clone(), last_good.clone(), options).await?;
+    let editor = PolicyEditor::new(Arc::clone(&coordination), keys.clone(), CALL_TIMEOUT);
+    let options = MemberOptions {
+        node,
+        shards: settings.shards,
+        authority: settings.authority,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        within: CALL_TIMEOUT,
+    };
+    let membership = Membership::new(coordination, keys, options)?;
+    let member = Arc::new(ClusterMember { membership, policies: Arc::clone(&followed), advertise });
+    Ok(Joining {
+        cluster: Cluster { name: cluster.to_string(), identity: settings.identity },
+        settings,
+        member,
+        policies: Policies::Cluster { followed: Arc::clone(&followed), editor },
+        followed,
+        last_good,
+    })
+}
+
+/// The settings, as soon as somebody has them.
+async fn settings(coordination: &dyn Coordination, keys: &Keys, wishes: Wishes) -> Result<ClusterSettings, StartError> {
+    let mut ticks = interval(ASK_AGAIN_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut said = String::new();
+    loop {
+        ticks.tick().await;
+        match ClusterSettings::obtain(coordination, keys, wishes, CALL_TIMEOUT).await {
+            Ok(settings) => return Ok(settings),
+            Err(error) if error.is_retryable() => {
+                let reason = error.to_string();
+                if reason != said {
+                    tracing::warn!(reason, "waiting for etcd; this node starts as soon as it answers");
+                    said = reason;
+                }
+            }
+            Err(error) => return Err(StartError::Settings(error)),
+        }
+    }
+}
+
+impl Joining {
+    /// What the settings say about clients that no policy covers.
+    pub(crate) const fn unknown_client(&self) -> UnknownClient {
+        match self.settings.unknown_client {
+            drl_membership::UnknownClient::Deny => UnknownClient::Deny,
+            drl_membership::UnknownClient::Allow => UnknownClient::Allow,
+        }
+    }
+
+    /// The host is recovered: the store takes writes from now on.
+    pub(crate) fn recovered(&self, host: &Host) {
+        self.last_good.stops(host.stopper());
+        self.followed.allow_saving();
+    }
+}
+
+impl Member for ClusterMember {
+    fn placement(&self) -> watch::Receiver<Arc<Placement>> {
+        self.membership.placement()
+    }
+
+    fn join(&self, _: &Host, ownership: Ownership, addresses: Addresses) {
+        let addresses = NodeAddresses {
+            grpc: self.advertise.clone().unwrap_or_else(|| addresses.grpc.to_string()),
+            http: Some(addresses.http.to_string()),
+            resp: addresses.resp.map(|resp| resp.to_string()),
+        };
+        self.membership.join(ownership, addresses);
+    }
+
+    fn standing(&self) -> Standing {
+        let standing = self.membership.standing().borrow().clone();
+        let left = Nanos(standing.deadline.0.saturating_sub(clock::monotonic().0));
+        let answers = left != Nanos::ZERO;
+        let count = |shards: usize| u32::try_from(shards).unwrap_or(u32::MAX);
+        let broken = self.policies.broken().into_iter();
+        let keys = standing.broken_keys.iter().map(|(key, reason)| format!("{key}: {reason}"));
+        let followed = self.policies.trouble().map(|fault| fault.to_string());
+        Standing {
+            session: if answers { Session::Held } else { Session::Lost },
+            authority_left: left,
+            shards_owned: count(standing.owned),
+            shards_answering: if answers { count(standing.answering) } else { 0 },
+            broken: broken
+                .map(|broken| BrokenPolicy {
+                    key: broken.key,
+                    reason: broken.reason,
+                    since_revision: broken.since_revision,
+                })
+                .collect(),
+            troubles: standing.trouble.into_iter().chain(followed).chain(keys).collect(),
+        }
+    }
+
+    fn drain(&self, within: Duration) -> Wait<'_, Departure> {
+        Box::pin(async move {
+            let drained = self.membership.drain(within).await;
+            // Policies are in etcd; what is not on this disk yet costs a restart without etcd their newest state.
+            let _ = timeout(within, self.policies.until_saved()).await;
+            drained.unwrap_or_else(|| self.undrained())
+        })
+    }
+
+    fn leave(&self, within: Duration) -> Wait<'_, ()> {
+        Box::pin(self.membership.leave(within))
+    }
+
+    fn stopped(&self) -> Wait<'_, String> {
+        Box::pin(async { self.membership.stopped().await.to_string() })
+    }
+}
+
+impl ClusterMember {
+    /// What the placement says when draining did not end.
+    fn undrained(&self) -> Departure {
+        let named = self.membership.standing().borrow().owned;
+        let others = self.membership.placement().borrow().nodes.len().saturating_sub(1);
+        Departure { named, others }
+    }
+}
+
+impl std::fmt::Debug for JoinOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JoinOptions")
+            .field("cluster", &self.cluster)
+            .field("wishes", &self.wishes)
+            .field("advertise", &self.advertise)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<SettingsError> for StartError {
+    fn from(error: SettingsError) -> Self {
+        Self::Settings(error)
+    }
+}
