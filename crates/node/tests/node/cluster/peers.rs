@@ -36,10 +36,8 @@ fn check(client: &str, action: Action) -> v1::ForwardedCheck {
 }
 
 fn refusal(answer: &v1::ForwardedAnswer) -> &v1::Refusal {
-    match answer.answer.as_ref().unwrap() {
-        Answer::Refusal(refusal) => refusal,
-        other => panic!("{other:?}"),
-    }
+    let Some(Answer::Refusal(refusal)) = &answer.answer else { unreachable!("{answer:?}") };
+    refusal
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,15 +70,15 @@ async fn a_forwarded_check_is_decided_here_or_refused_and_never_passed_on() {
     let mut answers = send(trio.node(0), ("trio", "n0"), messages).await.unwrap();
     let decided = answers.message().await.unwrap().unwrap();
     assert_eq!((decided.number, decided.answers.len()), (7, 4));
-    let Some(Answer::Decision(decision)) = &decided.answers[0].answer else { panic!("{decided:?}") };
+    let Some(Answer::Decision(decision)) = &decided.answers[0].answer else { unreachable!("{decided:?}") };
     assert_eq!((decision.allowed, decision.remaining, decision.window_nanos), (true, 4, 3_600_000_000_000));
     let not_owner = refusal(&decided.answers[1]);
     assert_eq!((not_owner.kind(), &*not_owner.owner, not_owner.epoch), (Kind::NotOwner, "n1", 1));
     assert_eq!(not_owner.shard, u32::from(shard(&other).get()));
     assert_eq!(refusal(&decided.answers[2]).kind(), Kind::Behind);
-    let changed = answers.message().await.unwrap().unwrap();
-    assert!(matches!(changed.answers[0].answer, Some(Answer::Done(_))), "{changed:?}");
-    assert_eq!(refusal(&changed.answers[1]).kind(), Kind::NotOwner);
+    let done = answers.message().await.unwrap().unwrap();
+    assert!(matches!(done.answers[0].answer, Some(Answer::Done(_))), "{done:?}");
+    assert_eq!(refusal(&done.answers[1]).kind(), Kind::NotOwner);
     assert!(answers.message().await.unwrap().is_none(), "the stream ends with its requests");
     trio.stop().await;
 }
