@@ -62,6 +62,7 @@ impl<B: Bugs> NodeAgent<B> {
                 let (found, promised) = (found.epoch.0, local.promise.epoch.0);
                 return self.stop(StopReason::EpochWentBack { shard: shard.get(), found, promised }, turn);
             }
+            // Only what is new is written: the others are on disk.
             if local.promise != found {
                 local.promise = found;
                 facts.push(self.fact(shard));
