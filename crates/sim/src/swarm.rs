@@ -22,8 +22,8 @@ pub struct Swarm {
     pub skew_max: u64,
     pub journal_sync: JournalSync,
     pub crash_every: u64,
-    /// Of writes of promises and intents: the process dies right behind them.
-    pub crash_behind_writes: u64,
+    /// Of writes of promises and intents: the process dies a moment before or behind their end.
+    pub crash_around_writes: u64,
     /// Of crashes: the machine goes down, not only the process.
     pub power: u64,
     /// Of crashes: the disk is lost, or replaced by an older copy, or the node never comes back.
@@ -96,7 +96,7 @@ impl Swarm {
             skew_max: [0, 2 * SECOND, 120 * SECOND, 86_400 * SECOND][random.index(4)],
             journal_sync: if random.happens(600) { JournalSync::Commit } else { JournalSync::Interval },
             crash_every: sometimes(random, 700, 10, 150),
-            crash_behind_writes: [0, 0, 10, 150][random.index(4)],
+            crash_around_writes: [0, 0, 10, 150][random.index(4)],
             power: [0, 200, 700][random.index(3)],
             wipe: [0, 0, 150, 400][random.index(4)],
             copy: [0, 0, 150, 400][random.index(4)],
@@ -142,7 +142,7 @@ impl Swarm {
             skew_max: 2 * SECOND,
             journal_sync: JournalSync::Commit,
             crash_every: 0,
-            crash_behind_writes: 0,
+            crash_around_writes: 0,
             power: 0,
             wipe: 0,
             copy: 0,

@@ -98,7 +98,9 @@ impl World {
         let Some(process) = self.machines[to.node].process(to.run) else { return };
         process.persisting.push_back((token, facts));
         process.persisted_by = process.persisted_by.max(self.now + latency);
-        self.queue.plan(process.persisted_by, Happening::Persisted(to));
+        let by = process.persisted_by;
+        self.queue.plan(by, Happening::Persisted(to));
+        self.ambush_a_write(to.node, by);
     }
 
     /// How much longer a write takes than it should.
@@ -120,7 +122,6 @@ impl World {
             return Ok(());
         };
         machine.disk.persist(&facts, boot).map_err(|broken| Violation::promise(broken.shard, self.now))?;
-        self.ambush_after_a_write(to.node);
         self.say_again(to, &Event::Persisted { token });
         let last = self.machines[to.node].disk.last();
         if facts.contains(&Fact::CountersDiscarded)

@@ -176,10 +176,10 @@ impl World {
         }
     }
 
-    /// And some behind a write of promises and intents, before anything follows from it.
-    pub(crate) fn ambush_after_a_write(&mut self, node: usize) {
-        if !self.healed && self.random.happens(self.swarm.crash_behind_writes) {
-            let at = self.now + self.random.below(10 * MILLIS);
+    /// And some around a write of promises and intents that ends at `by`: it is on disk, and nothing follows from it.
+    pub(crate) fn ambush_a_write(&mut self, node: usize, by: u64) {
+        if !self.healed && self.random.happens(self.swarm.crash_around_writes) {
+            let at = (by + self.random.below(4 * MILLIS)).saturating_sub(2 * MILLIS).max(self.now);
             self.queue.plan(at, Happening::Ambush(node));
         }
     }
