@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::commands::check::Check;
+use crate::commands::cluster::Cluster;
 use crate::commands::completions::Completions;
+use crate::commands::dev::Dev;
+use crate::commands::explain::Explain;
 use crate::commands::limits::Limits;
 use crate::commands::man::Man;
 use crate::commands::refund::Refund;
@@ -20,9 +23,12 @@ use crate::output::Output;
 
 const EXAMPLES: &str = "\
 Examples:
+  drl dev                           a whole cluster in one process, to try things out
   drl serve                         a durable node on this machine
   drl limits set --default --limit 100 --window 1m
   drl check alice                   one decision; exits 0 allowed, 1 denied
+  drl explain alice                 which policy applies and why, and what is used
+  drl cluster status                is all well?
   drl replay access.log --key ip --limit 60 --window 1m
 
 Units: windows and other spans are 500ms, 10s, 5m, 1h30m, 7d.
@@ -40,11 +46,14 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Serve(Serve),
-    Limits(Limits),
+    Dev(Dev),
+    Serve(Box<Serve>),
+    Limits(Box<Limits>),
     Check(Check),
     Reset(Reset),
     Refund(Refund),
+    Explain(Explain),
+    Cluster(Cluster),
     Replay(Replay),
     Completions(Completions),
     Man(Man),
@@ -56,6 +65,7 @@ impl Command {
         match self {
             Self::Check(_) => ExitCodes::Asks,
             Self::Limits(limits) => limits.exit_codes(),
+            Self::Cluster(cluster) => cluster.exit_codes(),
             _ => ExitCodes::Does,
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use clap::Args;
 use drl_limits::Window;
+use drl_proto::v1::admin_client::AdminClient;
 use drl_proto::v1::limits_client::LimitsClient;
 use drl_proto::v1::rate_limit_client::RateLimitClient;
 use tonic::transport::{Channel, Endpoint};
@@ -39,8 +40,11 @@ impl ConnectionArgs {
     /// # Errors
     /// Those of `talk`, and sentences about why nobody answers.
     pub(crate) fn run<T>(&self, talk: impl AsyncFnOnce(Connection<'_>) -> anyhow::Result<T>) -> anyhow::Result<T> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.context("cannot start the network runtime")?.block_on(async { talk(self.connect().await?).await })
+        block_on(async { talk(self.connect().await?).await })
+    }
+
+    pub(crate) const fn timeout(&self) -> Window {
+        self.timeout
     }
 
     async fn connect(&self) -> anyhow::Result<Connection<'_>> {
@@ -78,6 +82,15 @@ impl ConnectionArgs {
     }
 }
 
+/// Runs one conversation over the network to its end.
+///
+/// # Errors
+/// Those of `talk`, and when there can be no runtime.
+pub(crate) fn block_on<T>(talk: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("cannot start the network runtime")?.block_on(talk)
+}
+
 impl Connection<'_> {
     pub(crate) fn checks(&self) -> RateLimitClient<Channel> {
         RateLimitClient::new(self.channel.clone())
@@ -85,6 +98,10 @@ impl Connection<'_> {
 
     pub(crate) fn limits(&self) -> LimitsClient<Channel> {
         LimitsClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn admin(&self) -> AdminClient<Channel> {
+        AdminClient::new(self.channel.clone())
     }
 
     /// The answer, or a sentence about why there is none.
@@ -98,7 +115,7 @@ impl Connection<'_> {
     fn refusal(&self, status: &Status) -> anyhow::Error {
         let (address, said) = (self.address, status.message());
         match status.code() {
-            Code::InvalidArgument | Code::NotFound | Code::AlreadyExists | Code::FailedPrecondition => {
+            Code::InvalidArgument | Code::NotFound | Code::AlreadyExists | Code::FailedPrecondition | Code::Aborted => {
                 anyhow!("{said}")
             }
             Code::ResourceExhausted => anyhow!("{address} is busy and did nothing: {said}; try again"),

@@ -1,8 +1,10 @@
-//! Exit codes. Two kinds of command exist: one that *asks* (`check`, `limits validate`) exits 0 for yes, 1 for no and 2 when
+//! Exit codes. Two kinds of command exist: one that *asks* (`check`, `limits validate`, `cluster status`) exits 0 for yes, 1 for no and 2 when
 //! there is no answer; one that *does* exits 0 when it is done and 1 when it failed. Wrong usage is 2 for both.
 
 use std::io::Write as _;
 use std::process::ExitCode;
+
+use clap::error::ErrorKind;
 
 /// What a command came to, when nothing went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,11 @@ pub(crate) fn code_of(result: anyhow::Result<Verdict>, codes: ExitCodes) -> Exit
             ExitCode::from(if codes == ExitCodes::Asks { NO_ANSWER } else { FAILED })
         }
     }
+}
+
+/// Wrong usage that clap cannot tell by itself.
+pub(crate) fn usage(text: &str) -> clap::Error {
+    clap::Error::raw(ErrorKind::ValueValidation, format!("{text}\n\nFor more information, try '--help'.\n"))
 }
 
 /// The command line was not understood, or it asked for help.

@@ -5,11 +5,14 @@ mod cli;
 mod commands;
 mod config_file;
 mod connection;
+mod etcd_args;
 mod exit;
 mod logging;
 mod output;
 mod policy_args;
+mod policy_store;
 mod selector;
+mod store_args;
 mod values;
 
 use std::process::ExitCode;

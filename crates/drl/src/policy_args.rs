@@ -2,9 +2,9 @@
 //! [`Policy`]; which combinations are possible is decided there, not here.
 
 use clap::Args;
-use clap::error::ErrorKind;
 use drl_limits::{Algorithm, Durability, Limit, Mode, OnStateLoss, OnUnavailable, Policy, PolicySpec, Window};
 
+use crate::exit::usage;
 use crate::values::{self, Named};
 
 /// Limits and how they are counted.
@@ -91,8 +91,4 @@ impl ClassArgs {
 
 fn policy(spec: PolicySpec) -> anyhow::Result<Policy> {
     Ok(Policy::new(spec).map_err(|error| usage(&error.to_string()))?)
-}
-
-fn usage(text: &str) -> clap::Error {
-    clap::Error::raw(ErrorKind::ValueValidation, format!("{text}\n\nFor more information, try '--help'.\n"))
 }

@@ -2,9 +2,9 @@
 //! the protocol's words, and in print.
 
 use clap::Args;
-use drl_configuration::Selector as Known;
+use drl_configuration::Selector;
 use drl_core::Namespace;
-use drl_proto::v1::Selector;
+use drl_proto::v1;
 use drl_proto::v1::selector::{Default as Everybody, Selector as Choice};
 use serde_json::{Map, Value};
 
@@ -33,7 +33,7 @@ pub(crate) struct NamespaceArgs {
     pub(crate) namespace: String,
 }
 
-/// A policy's place: namespace and selector.
+/// A policy's place on the command line.
 #[derive(Debug, Args)]
 pub(crate) struct SelectorArgs {
     #[command(flatten)]
@@ -43,38 +43,63 @@ pub(crate) struct SelectorArgs {
 }
 
 impl SelectorArgs {
-    pub(crate) fn namespace(&self) -> String {
-        self.namespace.namespace.clone()
+    pub(crate) fn place(&self) -> Place {
+        let selector = match (&self.selected.client, &self.selected.prefix) {
+            (Some(ClientBytes(id)), _) => Selector::Client(id.clone()),
+            (None, Some(ClientBytes(prefix))) => Selector::Prefix(prefix.clone()),
+            (None, None) => Selector::Default,
+        };
+        Place { namespace: self.namespace.namespace.clone(), selector }
+    }
+}
+
+/// Where a policy is: a checked namespace, and whom it is for within it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) namespace: String,
+    pub(crate) selector: Selector,
+}
+
+impl Place {
+    /// `client alice, namespace default`
+    pub(crate) fn phrase(&self) -> String {
+        format!("{}, namespace {}", self.selector, self.namespace)
     }
 
-    pub(crate) fn to_proto(&self) -> Selector {
-        let choice = match (&self.selected.client, &self.selected.prefix) {
-            (Some(ClientBytes(id)), _) => Choice::Client(id.clone().into()),
-            (None, Some(ClientBytes(prefix))) => Choice::Prefix(prefix.clone().into()),
-            (None, None) => Choice::Default(Everybody {}),
-        };
-        Selector { selector: Some(choice) }
+    pub(crate) fn json(&self) -> Map<String, Value> {
+        json(&self.namespace, Some(&self.selector))
     }
+}
+
+pub(crate) fn to_proto(selector: &Selector) -> v1::Selector {
+    let choice = match selector {
+        Selector::Client(id) => Choice::Client(id.clone().into()),
+        Selector::Prefix(prefix) => Choice::Prefix(prefix.clone().into()),
+        Selector::Default => Choice::Default(Everybody {}),
+    };
+    v1::Selector { selector: Some(choice) }
+}
+
+/// `None`: of a kind that a later version of the protocol added.
+pub(crate) fn from_proto(selector: v1::Selector) -> Option<Selector> {
+    Some(match selector.selector? {
+        Choice::Client(id) => Selector::Client(id.to_vec()),
+        Choice::Prefix(prefix) => Selector::Prefix(prefix.to_vec()),
+        Choice::Default(_) => Selector::Default,
+    })
 }
 
 /// One phrase for people: `client alice`, `prefix api-`, `default`.
-pub(crate) fn phrase(selector: &Selector) -> String {
-    let known = match &selector.selector {
-        Some(Choice::Client(id)) => Known::Client(id.to_vec()),
-        Some(Choice::Prefix(prefix)) => Known::Prefix(prefix.to_vec()),
-        Some(Choice::Default(_)) => Known::Default,
-        // A kind that a later version of the protocol added.
-        None => return "unknown".to_owned(),
-    };
-    known.to_string()
+pub(crate) fn phrase(selector: Option<&Selector>) -> String {
+    selector.map_or_else(|| "unknown".to_owned(), ToString::to_string)
 }
 
 /// The place of a policy as the first fields of a JSON object: `namespace` and one of `client`, `prefix`, `default`.
-pub(crate) fn json(namespace: &str, selector: &Selector) -> Map<String, Value> {
-    let (name, value) = match &selector.selector {
-        Some(Choice::Client(id)) => bytes("client", id),
-        Some(Choice::Prefix(prefix)) => bytes("prefix", prefix),
-        Some(Choice::Default(_)) => ("default".to_owned(), Value::Bool(true)),
+pub(crate) fn json(namespace: &str, selector: Option<&Selector>) -> Map<String, Value> {
+    let (name, value) = match selector {
+        Some(Selector::Client(id)) => bytes("client", id),
+        Some(Selector::Prefix(prefix)) => bytes("prefix", prefix),
+        Some(Selector::Default) => ("default".to_owned(), Value::Bool(true)),
         None => ("unknown".to_owned(), Value::Bool(true)),
     };
     Map::from_iter([("namespace".to_owned(), Value::String(namespace.to_owned())), (name, value)])
@@ -82,7 +107,7 @@ pub(crate) fn json(namespace: &str, selector: &Selector) -> Map<String, Value> {
 
 /// A client as a phrase and as a field of JSON.
 pub(crate) fn client(id: &[u8]) -> (String, (String, Value)) {
-    (Known::Client(id.to_vec()).to_string(), bytes("client", id))
+    (Selector::Client(id.to_vec()).to_string(), bytes("client", id))
 }
 
 /// A field for bytes: text as it is; what is not UTF-8 as hexadecimal digits, under a name that says so.

@@ -125,6 +125,11 @@ impl HostPort {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Its digits.
+    pub(crate) fn port(&self) -> &str {
+        self.0.rsplit_once(':').map_or("", |(_, port)| port)
+    }
 }
 
 impl FromStr for HostPort {

@@ -53,10 +53,11 @@ const LAYERS: &[(&str, &[&str])] = &[
             "drl-configuration",
             "drl-policies",
             "drl-host",
+            "drl-membership",
             "drl-node",
         ],
     ),
-    ("drl-tests", &["drl-core", "drl-limits", "drl-replay", "drl-embedded", "drl-proto"]),
+    ("drl-tests", &["drl-core", "drl-test-etcd", "drl-limits", "drl-replay", "drl-embedded", "drl-proto"]),
 ];
 
 /// Crates that read no clock, do no IO, spawn nothing and draw nothing.

@@ -69,7 +69,7 @@ fn reason(reason: Reason) -> &'static str {
 }
 
 /// `1m30s`; beyond a year in whole seconds.
-fn span(millis: u64) -> String {
+pub(super) fn span(millis: u64) -> String {
     match Window::new(Nanos::from_millis(millis)) {
         Ok(window) => window.to_string(),
         Err(_) => format!("{}s", millis.div_ceil(1_000)),

@@ -1,10 +1,10 @@
-//! `drl limits`: reads and changes policies through a node, and checks them without one.
+//! `drl limits`: reads and changes policies, in etcd or through a node, and checks them.
 
 mod delete;
 mod get;
 mod list;
 mod set;
-mod stored;
+pub(super) mod stored;
 mod validate;
 
 use clap::{Args, Subcommand};

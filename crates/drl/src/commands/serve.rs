@@ -1,5 +1,5 @@
-//! `drl serve`: one node, until it is told to stop. Stdout says where it listens and when it is ready, a line each, for scripts;
-//! logs are on stderr.
+//! `drl serve`: one node, alone or of a cluster, until it is told to stop. Stdout says where it listens and when it is ready, a line
+//! each, for scripts; logs are on stderr.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
@@ -10,29 +10,36 @@ use drl_core::caps::SHARDS_MAX;
 use drl_core::{InvalidNodeId, InvalidShardCount, NodeId, ShardCount};
 use drl_host::{JournalSync, UnknownClient};
 use drl_limits::{Durability, Window};
-use drl_node::{Addresses, Node, NodeOptions};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use drl_membership::Wishes;
+use drl_node::{Addresses, JoinOptions, Node, NodeOptions};
 
+use super::running::{self, Signals};
 use crate::cli::ConfigArgs;
-use crate::exit::Verdict;
+use crate::etcd_args::EtcdArgs;
+use crate::exit::{Verdict, usage};
 use crate::logging::{self, LogFormat, LogLevel};
 use crate::output;
-use crate::values::{self, HostPort, Named};
+use crate::values::{HostPort, Named};
 
 const EXAMPLES: &str = "\
 Stdout: `grpc ADDRESS`, `http ADDRESS`, `resp ADDRESS` (if given), then `ready`, a line
 each; with port 0 the addresses show the ports that were free. Logs are on stderr.
-SIGTERM and Ctrl-C stop the node: answers in flight are finished, everything is
-written, and the next start is fast. A client that does not read its answers is
-waited for until --drain-timeout and then cut off; that is exit code 0 as well, since
-no other node waits for this one. kill -9 loses nothing that was answered either.
-Exit codes: 0 stopped when told to, 1 could not start, or had to stop (a failed
-write), 2 wrong usage.
+With --etcd the node joins a cluster: the first one creates it, with its --shards,
+--unknown-client and --authority; later ones take them over, and must not contradict. It
+waits for an etcd that does not answer. Limits are then those in etcd.
+SIGTERM and Ctrl-C stop the node: what others can take over is given away, answers in
+flight are finished, everything is written, and the next start is fast. A client that
+does not read its answers is waited for until --drain-timeout and then cut off. kill -9
+loses nothing that was answered either.
+Exit codes: 0 stopped when told to, 1 could not start, had to stop (a failed write), or
+has shards that other nodes wait for, 2 wrong usage.
 
 Examples:
   drl serve
   drl serve --resp-listen 127.0.0.1:6379 --data-dir /var/lib/drl
   drl serve --node-id n1 --listen 0.0.0.0:7700 --journal-sync interval
+  drl serve --etcd http://10.0.0.1:2379,http://10.0.0.2:2379 --node-id n1 \\
+    --listen 0.0.0.0:7700 --advertise n1.example:7700
   drl serve --config /etc/drl.toml        with lines like: listen = \"0.0.0.0:7700\"";
 
 /// Run a node.
@@ -42,16 +49,13 @@ pub(crate) struct Serve {
     /// Name of this node; its data directory belongs to it [default: the host's name]
     #[arg(long, env = "DRL_NODE_ID", value_name = "ID", value_parser = node_id)]
     node_id: Option<NodeId>,
-    /// Name of the cluster; a node that runs alone only shows it in its logs
-    #[arg(long, env = "DRL_CLUSTER", value_name = "NAME", default_value = "default", value_parser = values::namespace)]
-    cluster: String,
     /// Where counters and limits are kept; created if missing, used by one node at a time
     #[arg(long, env = "DRL_DATA_DIR", value_name = "DIR", default_value = "drl-data")]
     data_dir: PathBuf,
     /// gRPC for clients and `drl`; port 0 takes a free one
     #[arg(long, env = "DRL_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:7700")]
     listen: HostPort,
-    /// Address under which others reach --listen; a node that runs alone only shows it in its logs
+    /// Address under which the other nodes of the cluster reach --listen [default: --listen]
     #[arg(long, env = "DRL_ADVERTISE", value_name = "HOST:PORT")]
     advertise: Option<HostPort>,
     /// HTTP API, /metrics, /livez and /readyz
@@ -66,15 +70,19 @@ pub(crate) struct Serve {
         value_parser = Named::<JournalSync>::new(&["auto", "commit", "interval"])
     )]
     journal_sync: JournalSync,
-    /// The answer to a client that no limit covers
+    /// The answer to a client that no limit covers; one for the whole cluster, fixed when it is created [default: deny]
     #[arg(
-        long, env = "DRL_UNKNOWN_CLIENT", value_name = "ANSWER", default_value = "deny",
+        long, env = "DRL_UNKNOWN_CLIENT", value_name = "ANSWER",
         value_parser = Named::<UnknownClient>::new(&["deny", "allow"])
     )]
-    unknown_client: UnknownClient,
-    /// Pieces of the key space, 1 to 16384; fixed when the data directory is created
-    #[arg(long, env = "DRL_SHARDS", value_name = "N", default_value = "1024", value_parser = shards)]
-    shards: ShardCount,
+    unknown_client: Option<UnknownClient>,
+    /// Pieces of the key space, 1 to 16384; fixed when the cluster, or the data directory of a node that runs alone, is created
+    /// [default: 1024]
+    #[arg(long, env = "DRL_SHARDS", value_name = "N", value_parser = shards)]
+    shards: Option<ShardCount>,
+    /// How long a node answers after it last reached etcd, 10s to 1h; fixed when the cluster is created [default: 60s]
+    #[arg(long, env = "DRL_AUTHORITY", value_name = "SPAN")]
+    authority: Option<Window>,
     /// Durability of CL.THROTTLE keys, which have no policy of their own
     #[arg(
         long, env = "DRL_DEFAULT_DURABILITY", value_name = "CLASS", default_value_t = Durability::default(),
@@ -90,6 +98,8 @@ pub(crate) struct Serve {
     /// Least level of the logs
     #[arg(long, env = "DRL_LOG_LEVEL", value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
     log_level: LogLevel,
+    #[command(flatten)]
+    etcd: EtcdArgs,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -119,68 +129,82 @@ impl Serve {
     /// When the node cannot start, and when it had to stop.
     pub(crate) fn run(self) -> anyhow::Result<Verdict> {
         logging::start(self.log, self.log_level);
-        let options = self.options()?;
-        let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(door_threads()).enable_all().build();
-        runtime.context("cannot start the runtime")?.block_on(serve(options))?;
+        running::runtime()?.block_on(self.serve())?;
         Ok(Verdict::Yes)
     }
 
-    fn options(&self) -> anyhow::Result<NodeOptions> {
+    async fn serve(&self) -> anyhow::Result<()> {
+        let options = self.options().await?;
+        // Before the start, so that a signal during a long recovery, or while etcd does not answer, is not lost.
+        let mut signals = Signals::listen()?;
+        let node = tokio::select! {
+            started = Node::start(options) => started?,
+            () = signals.come() => return Ok(()),
+        };
+        // Nobody may be reading; the node serves all the same.
+        output::write(&announcement(&node.addresses()))?;
+        Ok(node.run(async move { signals.come().await }).await?)
+    }
+
+    async fn options(&self) -> anyhow::Result<NodeOptions> {
         let node_id = match &self.node_id {
             Some(id) => id.clone(),
             None => node_id_of_host()?,
         };
-        let advertise = self.advertise.as_ref().unwrap_or(&self.listen);
-        tracing::info!(%node_id, cluster = self.cluster, %advertise, "starting alone: no other nodes");
+        let listen = resolve("--listen", &self.listen)?;
+        let join = self.join(&node_id, listen).await?;
         let resp_listen = self.resp_listen.as_ref().map(|address| resolve("--resp-listen", address)).transpose()?;
         Ok(NodeOptions {
-            listen: resolve("--listen", &self.listen)?,
+            listen,
             http_listen: resolve("--http-listen", &self.http_listen)?,
             resp_listen,
             journal_sync: self.journal_sync,
-            unknown_client: self.unknown_client,
-            shards: self.shards,
+            unknown_client: self.unknown_client.unwrap_or_default(),
+            shards: self.shards.unwrap_or(ShardCount::DEFAULT),
             default_durability: self.default_durability,
             drain_timeout: self.drain_timeout.nanos().into(),
+            join,
             ..NodeOptions::new(node_id, self.data_dir.clone())
         })
     }
-}
 
-/// One core is left to the thread that writes the journal: where every core had a door thread as well, the two would take turns
-/// at each request (measured in docs/benchmarks.md).
-fn door_threads() -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    cores.saturating_sub(1).max(1)
-}
-
-async fn serve(options: NodeOptions) -> anyhow::Result<()> {
-    // Before the start, so that a signal during a long recovery is not lost.
-    let (mut terminate, mut interrupt) = (on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
-    let node = tokio::select! {
-        started = Node::start(options) => started?,
-        _ = terminate.recv() => return Ok(()),
-        _ = interrupt.recv() => return Ok(()),
-    };
-    // Nobody may be reading; the node serves all the same.
-    output::write(&announcement(&node.addresses()))?;
-    let shutdown = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    /// The cluster to join; `None`: none was named.
+    async fn join(&self, node_id: &NodeId, listen: SocketAddr) -> anyhow::Result<Option<JoinOptions>> {
+        let cluster = self.etcd.cluster().clone();
+        if !self.etcd.is_given() {
+            self.etcd.refuse_strays()?;
+            tracing::info!(%node_id, "starting alone: no --etcd is given");
+            return Ok(None);
         }
-    };
-    Ok(node.run(shutdown).await?)
+        let advertise = self.advertised(listen)?;
+        let coordination = self.etcd.open().await?;
+        tracing::info!(%node_id, %cluster, etcd = self.etcd.urls(), advertise, "joining a cluster");
+        let unknown_client = self.unknown_client.map(|answer| match answer {
+            UnknownClient::Deny => drl_membership::UnknownClient::Deny,
+            UnknownClient::Allow => drl_membership::UnknownClient::Allow,
+        });
+        let wishes = Wishes { shards: self.shards, unknown_client, authority: self.authority.map(Window::nanos) };
+        Ok(Some(JoinOptions { coordination, cluster, wishes, advertise }))
+    }
+
+    /// An address that other nodes can use.
+    fn advertised(&self, listen: SocketAddr) -> Result<Option<String>, clap::Error> {
+        match &self.advertise {
+            Some(address) if address.port() == "0" => {
+                Err(usage("--advertise needs the real port under which other nodes reach this one"))
+            }
+            Some(address) => Ok(Some(address.to_string())),
+            None if listen.ip().is_unspecified() => Err(usage(&format!(
+                "--listen {listen} is no address to reach this node by; give --advertise HOST:PORT"
+            ))),
+            None => Ok(None),
+        }
+    }
 }
 
 fn announcement(addresses: &Addresses) -> String {
     let resp = addresses.resp.map(|address| format!("resp {address}\n")).unwrap_or_default();
     format!("grpc {}\nhttp {}\n{resp}ready\n", addresses.grpc, addresses.http)
-}
-
-fn on(kind: SignalKind) -> anyhow::Result<Signal> {
-    signal(kind).context("cannot listen for signals")
 }
 
 fn node_id_of_host() -> anyhow::Result<NodeId> {

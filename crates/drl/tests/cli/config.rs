@@ -65,7 +65,10 @@ fn one_file_serves_the_node_and_the_commands() {
 fn a_file_that_cannot_be_used_says_why() {
     let directory = tempfile::tempdir().unwrap();
     for (text, part) in [
-        ("listne = \"127.0.0.1:1\"\n", "unknown key `listne`; known keys are advertise, cluster, data-dir"),
+        (
+            "listne = \"127.0.0.1:1\"\n",
+            "unknown key `listne`; known keys are advertise, authority, base-port, cluster, data-dir",
+        ),
         ("config = \"other.toml\"\n", "unknown key `config`"),
         ("listen = [\"127.0.0.1:1\"]\n", "`listen` is array; write a string"),
         ("[serve]\nlisten = \"127.0.0.1:1\"\n", "unknown key `serve`"),

@@ -4,7 +4,8 @@ use std::process::Stdio;
 
 use crate::process::{command, drl, finish};
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 19] = [
+    &["dev"],
     &["serve"],
     &["limits"],
     &["limits", "set"],
@@ -15,6 +16,11 @@ const COMMANDS: [&[&str]; 13] = [
     &["check"],
     &["reset"],
     &["refund"],
+    &["explain"],
+    &["cluster"],
+    &["cluster", "status"],
+    &["cluster", "nodes"],
+    &["cluster", "shards"],
     &["replay"],
     &["completions"],
     &["man"],
@@ -33,12 +39,12 @@ fn every_command_explains_itself_with_examples() {
 #[test]
 fn every_command_that_prints_data_documents_its_exit_codes_and_output() {
     for command in COMMANDS {
-        if ["limits", "completions", "man"].contains(&command.join(" ").as_str()) {
+        if ["limits", "cluster", "completions", "man"].contains(&command.join(" ").as_str()) {
             continue;
         }
         let help = drl(&[command, &["--help"]].concat()).expect_code(0).stdout;
         assert!(help.contains("Exit codes: 0"), "{help}");
-        assert!(command == ["serve"] || help.contains("--output"), "{help}");
+        assert!(["dev", "serve"].contains(&command[0]) || help.contains("--output"), "{help}");
     }
 }
 

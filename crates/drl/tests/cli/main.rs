@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
 
+mod cluster;
 mod config;
 mod connection;
+mod dev;
 mod end_to_end;
+mod etcd;
 mod help;
+mod member;
 mod node;
 mod pages;
 mod process;

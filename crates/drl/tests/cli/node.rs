@@ -16,7 +16,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 pub(crate) struct Node {
     child: Child,
     lines: Receiver<String>,
-    /// `grpc`, `http` and perhaps `resp`, each with its address.
+    /// `grpc`, `http` and perhaps `resp`, each with its address; with the node's name before it where there are several.
     pub(crate) addresses: Vec<(String, String)>,
 }
 
@@ -31,7 +31,7 @@ impl Node {
         Self::spawn(&mut process::command(&arguments))
     }
 
-    /// Runs `command`, which is a `drl serve`, and waits until it is ready.
+    /// Runs `command`, which is a `drl serve` or a `drl dev`, and waits until it is ready.
     #[track_caller]
     pub(crate) fn spawn(command: &mut std::process::Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -48,7 +48,7 @@ impl Node {
         let mut node = Self { child, lines, addresses: Vec::new() };
         loop {
             let line = node.lines.recv_timeout(DEADLINE).expect("the node says that it is ready");
-            match line.split_once(' ') {
+            match line.rsplit_once(' ') {
                 Some((door, address)) => node.addresses.push((door.to_owned(), address.to_owned())),
                 None if line == "ready" => return node,
                 None => panic!("unexpected line {line:?}"),

@@ -124,7 +124,10 @@ fn wrong_flags_of_a_node_say_what_is_allowed() {
         ("--default-durability", "sync", "use replicated, async"),
         ("--drain-timeout", "30", "write whole numbers with units"),
         ("--log", "xml", "text, json"),
-        ("--etcd", "http://127.0.0.1:2379", "unexpected argument '--etcd'"),
+        ("--authority", "60", "write whole numbers with units"),
+        ("--etcd", "127.0.0.1:2379", "it must start with http:// or https://"),
+        ("--etcd-user", "drl", "--etcd-user must be NAME:PASSWORD"),
+        ("--etcd-ca", "ca.pem", "--etcd-ca is given without --etcd"),
     ] {
         drl(&["serve", flag, value]).expect_refusal(2, part);
     }

@@ -70,5 +70,5 @@ fn what_is_not_json_or_misspelt_is_not_valid() {
 fn a_file_that_cannot_be_read_is_no_answer() {
     drl(&["limits", "validate", "/nowhere/limits.json"]).expect_refusal(2, "cannot read /nowhere/limits.json");
     drl(&["limits", "validate", "/"]).expect_refusal(2, "cannot read /");
-    drl(&["limits", "validate"]).expect_refusal(2, "<FILE>");
+    drl(&["limits", "validate"]).expect_refusal(2, "<FILE|CLIENT|--prefix <PREFIX>|--default>");
 }

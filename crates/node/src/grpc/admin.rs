@@ -38,7 +38,7 @@ impl AdminService {
             revision: counted.revision,
             count: counted.count as u64,
             broken: broken.iter().take(POLICY_FAULTS_MAX).map(message).collect(),
-            broken_count: (broken.len() + counted.broken) as u64,
+            broken_count: counted.broken.max(broken.len()) as u64,
             complete: counted.missing == 0,
         }
     }

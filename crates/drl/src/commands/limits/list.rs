@@ -1,22 +1,25 @@
 //! `drl limits list`: all policies, a page at a time, so that a million of them neither wait for each other nor fill the memory.
 
 use clap::Args;
-use drl_proto::v1::ListLimitsRequest;
 
 use super::stored::Stored;
 use crate::cli::CommonArgs;
-use crate::connection::{Connection, ConnectionArgs};
-use crate::exit::Verdict;
+use crate::exit::{self, Verdict};
 use crate::output::{self, Output, Reader};
+use crate::policy_store::PolicyStore;
+use crate::store_args::StoreArgs;
 use crate::values;
 
 const EXAMPLES: &str = "\
-The table is in the order of namespaces; JSON is one array.
+The table is in the order of namespaces; JSON is one array. In etcd anybody can write
+anything: a value that is no policy is listed with what is wrong with it (`fault`), and
+keys that are no keys of policies are named on stderr.
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 Examples:
   drl limits list
   drl limits list --namespace billing
+  drl limits list --etcd http://127.0.0.1:2379
   drl limits list --output json | jq '.[] | select(.policy.shadow)'";
 
 /// List policies.
@@ -27,7 +30,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "NS", value_parser = values::namespace)]
     namespace: Option<String>,
     #[command(flatten)]
-    connection: ConnectionArgs,
+    store: StoreArgs,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -41,20 +44,22 @@ enum Printed {
 
 impl List {
     /// # Errors
-    /// When no node answers, or the node refuses.
+    /// When nobody answers.
     pub(crate) fn run(self) -> anyhow::Result<Verdict> {
-        let (namespace, output) = (self.namespace.unwrap_or_default(), self.common.output);
-        self.connection.run(async |node| print_all(&node, &namespace, output).await)?;
+        let (only, output) = (self.namespace.as_deref(), self.common.output);
+        self.store.run(async |store| print_all(&store, only, output).await)?;
         Ok(Verdict::Yes)
     }
 }
 
-async fn print_all(node: &Connection<'_>, namespace: &str, output: Output) -> anyhow::Result<()> {
-    let (mut page_token, mut printed) = (String::new(), Printed::Nothing);
+async fn print_all(store: &PolicyStore<'_>, only: Option<&str>, output: Output) -> anyhow::Result<()> {
+    let (mut after, mut printed) = (Vec::new(), Printed::Nothing);
     loop {
-        let request = ListLimitsRequest { namespace: namespace.to_owned(), page_size: 0, page_token };
-        let page = node.answer(node.limits().list(request).await)?;
-        let policies = page.policies.into_iter().map(Stored::read).collect::<anyhow::Result<Vec<_>>>()?;
+        let page = store.list(only, after).await?;
+        for complaint in page.complaints {
+            exit::say(&format!("note: {complaint}"));
+        }
+        let policies: Vec<_> = page.policies.into_iter().map(Stored::from).collect();
         let text = match output {
             Output::Table => table(&policies, printed),
             Output::Json => json(&policies, printed)?,
@@ -65,10 +70,10 @@ async fn print_all(node: &Connection<'_>, namespace: &str, output: Output) -> an
         if output::write(&text)? == Reader::Gone {
             return Ok(());
         }
-        if page.next_page_token.is_empty() {
+        if page.next.is_empty() {
             break;
         }
-        page_token = page.next_page_token;
+        after = page.next;
     }
     let end = match (output, printed) {
         (Output::Table, _) => return Ok(()),

@@ -1,12 +1,13 @@
-//! `drl limits validate`: checks what somebody wrote before anything reads it: one policy, or a file of them. Needs no node.
+//! `drl limits validate`: checks what somebody wrote: a file, before anything reads it, or the value under a key, without writing.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, bail};
-use clap::Args;
-use drl_configuration::{Fault, Faults, PolicyDocument, PolicySet};
+use anyhow::{Context as _, anyhow, bail};
+use clap::{Args, ValueHint};
+use drl_configuration::{Fault, Faults, PolicyDocument, PolicySet, Selector};
 use drl_core::caps::POLICY_FILE_BYTES_MAX;
 use serde::Serialize;
 use serde_json::json;
@@ -14,27 +15,52 @@ use serde_json::json;
 use crate::cli::CommonArgs;
 use crate::exit::{self, Verdict};
 use crate::output::{self, Output};
+use crate::selector::{NamespaceArgs, Place};
+use crate::store_args::StoreArgs;
+use crate::values::{self, ClientBytes};
 
 const EXAMPLES: &str = "\
 A file holds one policy, {\"limits\":[..],..}, or many by namespace:
 {\"namespaces\":{\"default\":{\"default\":{..},\"clients\":{\"alice\":{..}},\"prefixes\":{}}}}
 Every value that is not possible is listed. A text that is no policy by its form (not
 JSON, a field of a wrong type or an unknown name) is read up to the first such place.
+With --etcd or --endpoint on the command line the argument is a CLIENT, whose present
+value is checked; --prefix and --default check theirs, wherever limits are kept.
 Exit codes: 0 valid, 1 not valid, 2 cannot be read or wrong usage.
 
 Examples:
   drl limits validate limits.json
+  drl limits validate --etcd http://127.0.0.1:2379 alice
+  drl limits validate --etcd http://127.0.0.1:2379 --default
   echo '{\"limits\":[{\"requests\":100,\"window\":\"1m\"}]}' | drl limits validate -";
 
-/// Check a policy or a file of policies without writing.
+/// Check a policy, a file of policies, or the value under a key, without writing.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Validate {
-    /// JSON file; - is stdin
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[command(flatten)]
+    subject: Subject,
+    #[command(flatten)]
+    namespace: NamespaceArgs,
+    #[command(flatten)]
+    store: StoreArgs,
     #[command(flatten)]
     common: CommonArgs,
+}
+
+/// Exactly one of the three.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Subject {
+    /// JSON file, - is stdin; with --etcd or --endpoint a client
+    #[arg(value_name = "FILE|CLIENT", value_hint = ValueHint::FilePath)]
+    file_or_client: Option<OsString>,
+    /// The value for this prefix of client ids
+    #[arg(long, value_name = "PREFIX", value_parser = values::client())]
+    prefix: Option<ClientBytes>,
+    /// The value for the namespace's default
+    #[arg(long)]
+    default: bool,
 }
 
 /// What a text turned out to be.
@@ -46,24 +72,46 @@ enum Content {
 
 impl Validate {
     /// # Errors
-    /// When the file cannot be read.
+    /// When there is nothing to check, or it cannot be read.
     pub(crate) fn run(self) -> anyhow::Result<Verdict> {
-        let Self { file, common } = self;
-        let json = read(&file)?;
-        match check(&json) {
+        let Subject { file_or_client, prefix, default: _ } = &self.subject;
+        let selector = match (file_or_client, prefix) {
+            (Some(file), _) if !self.store.is_named_by_flag() => {
+                let file = Path::new(file);
+                return self.judge(&name(file), &read(file)?);
+            }
+            (Some(client), _) => Selector::Client(client.as_encoded_bytes().to_vec()),
+            (None, Some(ClientBytes(prefix))) => Selector::Prefix(prefix.clone()),
+            (None, None) => Selector::Default,
+        };
+        selector.check().map_err(|invalid| exit::usage(&invalid.to_string()))?;
+        let place = Place { namespace: self.namespace.namespace.clone(), selector };
+        let kept = self.store.run(async |store| store.get(&place).await);
+        let kept = kept.map_err(|error| self.hinted(error))?;
+        self.judge(&place.phrase(), kept.json.as_bytes())
+    }
+
+    /// Whoever meant a file learns how to say so.
+    fn hinted(&self, error: anyhow::Error) -> anyhow::Error {
+        match &self.subject.file_or_client {
+            Some(file) if Path::new(file).is_file() => {
+                anyhow!("{error:#}; to check the file {}, leave --etcd and --endpoint out", Path::new(file).display())
+            }
+            _ => error,
+        }
+    }
+
+    fn judge(&self, name: &str, json: &[u8]) -> anyhow::Result<Verdict> {
+        match check(json) {
             Ok(content) => {
                 let valid = json!({"valid": true, "policies": content.policies(), "faults": []});
-                output::record(common.output, &valid, || vec![["valid".to_owned(), content.to_string()]])?;
+                output::record(self.common.output, &valid, || vec![["valid".to_owned(), content.to_string()]])?;
                 Ok(Verdict::Yes)
             }
             Err(faults) => {
-                print_faults(&faults, common.output)?;
+                print_faults(&faults, self.common.output)?;
                 let count = faults.count();
-                exit::say(&format!(
-                    "{} is not valid: {count} {}",
-                    name(&file),
-                    if count == 1 { "fault" } else { "faults" }
-                ));
+                exit::say(&format!("{name} is not valid: {count} {}", if count == 1 { "fault" } else { "faults" }));
                 Ok(Verdict::No)
             }
         }

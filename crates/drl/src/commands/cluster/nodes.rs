@@ -1,0 +1,94 @@
+//! `drl cluster nodes`: every node that has a session. Here is also how a node looks in print, for `drl cluster status` too.
+
+use clap::Args;
+use drl_proto::v1::{NodeAddresses, NodeStatus, NodesRequest, PlacementNode};
+use serde_json::{Value, json};
+
+use crate::cli::CommonArgs;
+use crate::connection::ConnectionArgs;
+use crate::exit::Verdict;
+use crate::output::{self, Output};
+
+const EXAMPLES: &str = "\
+A node is listed while it has a session. GENERATION is the number of this lifetime of
+its process. A door that is shut shows as -.
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+Examples:
+  drl cluster nodes
+  drl cluster nodes --output json | jq -r '.[].grpc'";
+
+/// List the nodes of the cluster.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Nodes {
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+impl Nodes {
+    /// # Errors
+    /// When no node answers.
+    pub(crate) fn run(self) -> anyhow::Result<Verdict> {
+        let answer = self.connection.run(async |node| node.answer(node.admin().nodes(NodesRequest {}).await))?;
+        match self.common.output {
+            Output::Json => output::write_json(&answer.nodes.iter().map(json).collect::<Vec<_>>())?,
+            Output::Table => {
+                let headings = ["NODE", "GRPC", "HTTP", "RESP", "SHARDS", "STATE", "VERSION", "GENERATION"];
+                let rows = answer.nodes.iter().map(row);
+                output::write(&output::columns(
+                    &std::iter::once(headings.map(str::to_owned)).chain(rows).collect::<Vec<_>>(),
+                ))?
+            }
+        };
+        Ok(Verdict::Yes)
+    }
+}
+
+/// The generation is a string: a lease id is too large for the numbers of some JSON readers.
+pub(super) fn json(status: &NodeStatus) -> Value {
+    let PlacementNode { id, generation, version, draining, .. } = node(status);
+    let NodeAddresses { grpc, http, resp } = addresses(status);
+    json!({
+        "node": id,
+        "grpc": door(&grpc),
+        "http": door(&http),
+        "resp": door(&resp),
+        "shards": status.shards_owned,
+        "draining": draining,
+        "version": version,
+        "generation": generation.to_string(),
+    })
+}
+
+fn row(status: &NodeStatus) -> [String; 8] {
+    let PlacementNode { id, generation, version, .. } = node(status);
+    let NodeAddresses { grpc, http, resp } = addresses(status);
+    let [grpc, http, resp] =
+        [grpc, http, resp].map(|address| if address.is_empty() { "-".to_owned() } else { address });
+    let shards = status.shards_owned.to_string();
+    [id, grpc, http, resp, shards, state(status).to_owned(), version, generation.to_string()]
+}
+
+/// Id, gRPC address, shards, state: what fits beside other things.
+pub(super) fn short_row(status: &NodeStatus) -> [String; 4] {
+    [node(status).id, addresses(status).grpc, status.shards_owned.to_string(), state(status).to_owned()]
+}
+
+fn state(status: &NodeStatus) -> &'static str {
+    if node(status).draining { "draining" } else { "serving" }
+}
+
+fn node(status: &NodeStatus) -> PlacementNode {
+    status.node.clone().unwrap_or_default()
+}
+
+fn addresses(status: &NodeStatus) -> NodeAddresses {
+    node(status).addresses.unwrap_or_default()
+}
+
+fn door(address: &str) -> Option<&str> {
+    (!address.is_empty()).then_some(address)
+}
