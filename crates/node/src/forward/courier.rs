@@ -177,14 +177,22 @@ impl Courier {
         receipt.fail(Undelivered::Unanswered { node: self.node.clone(), reason: Arc::clone(reason) });
     }
 
-    /// Refuses what waits and what comes during `pause`; says whether anybody may still send.
+    /// Refuses what waits and what comes during `pause`, or until the node is there in another lifetime; says whether anybody may
+    /// still send.
     async fn refuse_for(&mut self, pause: Duration, reason: &Arc<str>) -> bool {
+        let Self { held, queue, node, placement, .. } = self;
         let refuse = async {
-            while let Some(parcel) = next(&mut self.held, &mut self.queue).await {
-                parcel.receipt.fail(unreachable(&self.node, reason));
+            while let Some(parcel) = next(held, queue).await {
+                parcel.receipt.fail(unreachable(node, reason));
             }
         };
-        timeout(pause, refuse).await.is_err()
+        let until = async {
+            tokio::select! {
+                () = refuse => false,
+                () = reborn(placement, node) => true,
+            }
+        };
+        timeout(pause, until).await.unwrap_or(true)
     }
 
     fn refuse_waiting(&mut self, reason: &Arc<str>) {
@@ -192,6 +200,17 @@ impl Courier {
         while let Ok(parcel) = self.queue.try_recv() {
             parcel.receipt.fail(unreachable(&self.node, reason));
         }
+    }
+}
+
+/// Resolves when a node has a session of another lifetime than now.
+async fn reborn(placement: &mut watch::Receiver<Arc<Placement>>, node: &NodeId) {
+    let lifetime = |placement: &Placement| placement.nodes.get(node).map(|node| node.generation);
+    let before = lifetime(&placement.borrow());
+    let is_another = |placement: &Arc<Placement>| lifetime(placement).is_some_and(|now| Some(now) != before);
+    if placement.wait_for(is_another).await.is_err() {
+        // Nobody tells of placements any more.
+        std::future::pending::<()>().await;
     }
 }
 
@@ -209,5 +228,33 @@ async fn next(held: &mut Option<Parcel>, queue: &mut mpsc::Receiver<Parcel>) -> 
         if !parcel.receipt.is_abandoned() {
             return Some(parcel);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use drl_core::Generation;
+    use drl_membership::{Node, NodeAddresses};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_another_lifetime_of_the_node_ends_a_pause() {
+        let node = NodeId::new("peer").unwrap();
+        let placed = |generation| {
+            let addresses = NodeAddresses::default();
+            let of = Node { generation: Generation(generation), addresses, version: String::new(), draining: false };
+            Arc::new(Placement { nodes: [(node.clone(), of)].into(), ..Placement::default() })
+        };
+        let (sender, mut receiver) = watch::channel(placed(1));
+        let mut waiting = pin!(reborn(&mut receiver, &node));
+        for same in [placed(1), Arc::default(), placed(1)] {
+            sender.send_replace(same);
+            assert!(timeout(Duration::ZERO, &mut waiting).await.is_err(), "nothing has changed, or the node is gone");
+        }
+        sender.send_replace(placed(2));
+        waiting.await;
     }
 }

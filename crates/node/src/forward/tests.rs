@@ -16,7 +16,7 @@ use crate::forward::Forwarder;
 use crate::forward::errand::Errand;
 use crate::forward::outcome::{Told, Undelivered};
 use crate::forward::parcel::Waiting;
-use crate::forward::tests::peer::{ScriptedPeer, answer, placement};
+use crate::forward::tests::peer::{Relay, ScriptedPeer, answer, placement};
 use drl_membership::Placement;
 
 /// Longer than anything here takes; a test that reaches it hangs.
@@ -150,6 +150,32 @@ async fn a_peer_that_refuses_connections_fails_a_check_at_once() {
     assert!(first.to_string().contains(&address), "{first}");
     let second = forwarder.send(&peer_id(), &errands([1])).unwrap_err();
     assert!(matches!(second, Undelivered::Unreachable { .. }), "{second}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_hangs_is_given_up_and_then_fails_a_check_at_once() {
+    let mut peer = ScriptedPeer::start().await;
+    let relay = Relay::to(&peer.address).await;
+    let (forwarder, _placement) = forwarder(&relay.address);
+    let answer_me = forwarder.send(&peer_id(), &errands([1])).unwrap();
+    let message = peer.message().await;
+    peer.answer(&message).await;
+    assert_eq!(answered(answer_me).await.unwrap(), [1]);
+    relay.freeze();
+    let lost = forwarder.send(&peer_id(), &errands([2])).unwrap();
+    let lost = timeout(Duration::from_secs(6), answered(lost)).await.unwrap().unwrap_err();
+    assert!(matches!(lost, Undelivered::Unanswered { .. }), "{lost}");
+    // Connections are accepted and nothing comes back: one try finds that out for everybody after it.
+    let refused = timeout(Duration::from_secs(6), async {
+        loop {
+            match forwarder.send(&peer_id(), &errands([3])) {
+                Ok(waiting) => drop(answered(waiting).await.unwrap_err()),
+                Err(undelivered) => break undelivered,
+            }
+        }
+    });
+    let refused = refused.await.unwrap();
+    assert!(matches!(refused, Undelivered::Unreachable { .. }), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

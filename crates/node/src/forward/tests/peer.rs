@@ -8,12 +8,13 @@ use drl_core::{Generation, NodeId};
 use drl_proto::v1;
 use drl_proto::v1::forwarded_answer::Answer;
 use drl_proto::v1::peer_server::{Peer, PeerServer};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -88,6 +89,40 @@ impl ScriptedPeer {
     pub(super) async fn break_off(&self) {
         let replies = self.replies.lock().unwrap().take().unwrap();
         replies.send(Err(Status::aborted("broken off"))).await.unwrap();
+    }
+}
+
+/// A way to a peer on which everything stands still at a word, connections included: what a frozen process looks like.
+pub(super) struct Relay {
+    pub(super) address: String,
+    frozen: CancellationToken,
+}
+
+impl Relay {
+    pub(super) async fn to(peer: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (frozen, peer) = (CancellationToken::new(), peer.to_owned());
+        let stand_still = frozen.clone();
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let (peer, stand_still) = (peer.clone(), stand_still.clone());
+                tokio::spawn(async move {
+                    let pass_on = async {
+                        let mut far = TcpStream::connect(&peer).await?;
+                        copy_bidirectional(&mut near, &mut far).await
+                    };
+                    if stand_still.run_until_cancelled(pass_on).await.is_none() {
+                        std::future::pending::<()>().await;
+                    }
+                });
+            }
+        });
+        Self { address, frozen }
+    }
+
+    pub(super) fn freeze(&self) {
+        self.frozen.cancel();
     }
 }
 
