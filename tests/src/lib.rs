@@ -1,6 +1,7 @@
 //! What the tests of the whole share: a real node as a process, a plain Redis client, and the checks of the house.
 
 pub mod access_log;
+pub mod cluster;
 pub mod node;
 pub mod resp;
 pub mod tidy;
