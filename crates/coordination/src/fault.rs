@@ -33,13 +33,14 @@ pub enum Fault {
     #[error("{endpoint} answers, but not as etcd ({reason}); is this the client URL of an etcd 3.4 or later?")]
     NotEtcd { endpoint: String, reason: String },
     #[error(
-        "this is another etcd cluster (id {found}) than the one seen before (id {}): check --etcd; if it was restored or replaced \
-         on purpose, `drl cluster recover` starts again on it", seen.cluster
+        "this is another etcd cluster (id {found}) than the one seen before (id {}): check --etcd; if the old one is gone, start over \
+         with another --cluster and empty data directories (every client then begins with its full limit)", seen.cluster
     )]
     OtherCluster { seen: Seen, found: ClusterId },
     #[error(
-        "etcd went back from revision {} to {found}: an older backup was restored. Nothing in it can be believed; \
-         `drl cluster recover` starts again on it", seen.revision
+        "etcd went back from revision {} to {found}: an older backup was restored, and nothing in it can be believed. Stop all nodes \
+         and give etcd its newest data back, or start over with another --cluster and empty data directories (every client then begins \
+         with its full limit)", seen.revision
     )]
     Rewound { seen: Seen, found: Revision },
     #[error("more than {LISTING_KEYS_MAX} keys start with {prefix}")]

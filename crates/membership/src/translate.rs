@@ -155,10 +155,10 @@ fn absent(book: &mut Book, view: &mut View, key: &Key, guard: &Guard) {
 /// Puts one entry into a view.
 fn take(book: &mut Book, keys: &Keys, view: &mut View, entry: &Entry, wall: ShardTime) {
     match keys.parse(&entry.key) {
-        Ok(Place::Shard(shard)) => {
-            let record = book.record(shard, entry, view.revision);
-            view.records.extend(record.map(|record| (shard, Some(record))));
-        }
+        Ok(Place::Shard(shard)) => match book.record(shard, entry, view.revision) {
+            Some(record) => view.records.push((shard, Some(record))),
+            None => view.unreadable.push(shard),
+        },
         Ok(Place::Node(node)) => {
             let found = book.node(&node, entry, view.revision);
             view.nodes.extend(found.map(|found| (node, Some(found))));

@@ -69,7 +69,8 @@ impl<B: Bugs> NodeAgent<B> {
         }
         let me = self.myself();
         let Some(Versioned { record, changed }) = self.known.record(shard).cloned() else {
-            let wants = self.leaving == Leaving::No && self.is_planned(shard);
+            let is_free = !self.known.is_unreadable(shard);
+            let wants = is_free && self.leaving == Leaving::No && self.is_planned(shard);
             let (record, changed) = (ShardRecord::first(me), Revision(0));
             return wants.then_some(Claim { shard, origin: Origin::Empty, record, changed, gone: Vec::new() });
         };

@@ -3,7 +3,7 @@
 //! Rule (etcd's watch may repeat, delay and omit): a view of a key replaces what is known only when it is not older; whatever is
 //! acted upon is compared again in a transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use drl_core::{NodeId, ShardCount, ShardId};
 
@@ -42,6 +42,8 @@ pub(crate) struct Known {
     records: Vec<Seen<Versioned>>,
     nodes: BTreeMap<NodeId, Seen<NodeEntry>>,
     beats: BTreeMap<NodeId, Seen<Beat>>,
+    /// Records that are there and make no sense. Nobody claims them: whatever they said before may still hold.
+    unreadable: BTreeSet<ShardId>,
     /// Rises whenever a record's owner or the list of nodes changes.
     pub(crate) changes: u64,
 }
@@ -58,7 +60,9 @@ impl Known {
             is_new |= forget_missing(&mut self.nodes, &view.nodes, as_of);
             forget_missing(&mut self.beats, &view.beats, as_of);
         }
+        self.unreadable.extend(view.unreadable);
         for (shard, versioned) in view.records {
+            self.unreadable.remove(&shard);
             if let Some(seen) = self.records.get_mut(shard.index()) {
                 is_new |= seen.learn(versioned, as_of);
             }
@@ -70,6 +74,10 @@ impl Known {
             self.beats.entry(node).or_default().learn(beat, as_of);
         }
         self.changes += u64::from(is_new);
+    }
+
+    pub(crate) fn is_unreadable(&self, shard: ShardId) -> bool {
+        self.unreadable.contains(&shard)
     }
 
     pub(crate) fn record(&self, shard: ShardId) -> Option<&Versioned> {

@@ -56,6 +56,9 @@ impl<B: Bugs> NodeAgent<B> {
         self.phase = Phase::Promising;
         let mut facts = Vec::new();
         for shard in self.shards.iter() {
+            if self.known.is_unreadable(shard) {
+                continue;
+            }
             let found = self.known.record(shard).map(|versioned| Promise::of(&versioned.record)).unwrap_or_default();
             let local = &mut self.locals[shard.index()];
             if !local.promise.allows(found) {

@@ -59,6 +59,8 @@ pub struct View {
     pub revision: Revision,
     pub scope: Scope,
     pub records: Vec<(ShardId, Option<Versioned>)>,
+    /// Records that are there and make no sense: somebody changed them by hand. What was known of them stays known.
+    pub unreadable: Vec<ShardId>,
     pub nodes: Vec<(NodeId, Option<NodeEntry>)>,
     pub beats: Vec<(NodeId, Option<Beat>)>,
 }
@@ -67,6 +69,14 @@ impl View {
     /// A view that says nothing but the revision.
     #[must_use]
     pub const fn at(cluster: ClusterId, revision: Revision) -> Self {
-        Self { cluster, revision, scope: Scope::Named, records: Vec::new(), nodes: Vec::new(), beats: Vec::new() }
+        Self {
+            cluster,
+            revision,
+            scope: Scope::Named,
+            records: Vec::new(),
+            unreadable: Vec::new(),
+            nodes: Vec::new(),
+            beats: Vec::new(),
+        }
     }
 }

@@ -230,3 +230,22 @@ fn the_wait_is_a_minute_and_its_margins() {
     let wait = drl_engine::ownership::Authority::default().cold_wait();
     assert_eq!(wait, Nanos::from_millis(60_160));
 }
+
+#[test]
+fn a_record_that_makes_no_sense_is_not_claimed_and_stops_nobody() {
+    let mut node = Node::new();
+    let view = View { unreadable: vec![shard(0)], records: Vec::new(), ..everything(6, [None, None], &[]) };
+    let served = node.serve(found([held(3, 9), FoundShard::default()]), view);
+    let shards = |facts: &[Fact]| {
+        facts.iter().filter(|fact| matches!(fact, Fact::Shard { shard: claimed, .. } if *claimed == shard(0))).count()
+    };
+    let persisted = served.iter().filter_map(|command| match command {
+        Command::Persist { facts, .. } => Some(shards(facts)),
+        _ => None,
+    });
+    assert_eq!(persisted.sum::<usize>(), 0, "nothing is noted of it: {served:?}");
+    let mut again = at(9);
+    again.records = vec![(shard(0), owned_by(holder("n1", 9), 3, 9))];
+    let resumed = node.step(Event::Changed(again));
+    assert!(resumed.iter().any(|command| matches!(command, Command::Persist { .. })), "it can be read: {resumed:?}");
+}

@@ -48,7 +48,7 @@ async fn a_restored_backup_is_noticed_and_never_believed() -> Result<()> {
     let fault = first_fault(&etcd).await?;
     let Fault::Rewound { found, .. } = fault else { panic!("{fault:?}") };
     assert!(found < seen.revision);
-    assert!(fault.is_distrust() && fault.to_string().contains("drl cluster recover"));
+    assert!(fault.is_distrust() && fault.to_string().contains("newest data back"));
     // Also once its revision has caught up.
     let new = client(&server).await?;
     for _ in 0..20 {
