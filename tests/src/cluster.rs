@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -91,7 +92,13 @@ impl Cluster {
         let id = format!("n{}", index + 1);
         let mut flags = vec!["--etcd", etcd, "--node-id", &id];
         flags.extend(self.extra.iter().map(String::as_str));
-        Node::start(&self.work.path().join(&id), &flags)
+        Node::start(&self.directory(index), &flags)
+    }
+
+    /// The data directory of a node.
+    #[must_use]
+    pub fn directory(&self, index: usize) -> PathBuf {
+        self.work.path().join(format!("n{}", index + 1))
     }
 
     /// kill -9 of every node, then starts all of them again.

@@ -117,6 +117,14 @@ impl Node {
         self.process.id()
     }
 
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.process.try_wait()?)
+    }
+
     /// SIGKILL: no goodbye.
     ///
     /// # Errors
