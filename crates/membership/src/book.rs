@@ -136,6 +136,13 @@ impl Book {
         self.nodes.iter().filter(|(_, read)| read.value.is_some()).map(|(node, _)| node.clone()).collect()
     }
 
+    /// Those of them that were not asked to leave.
+    pub(crate) fn staying(&self) -> impl Iterator<Item = &NodeId> {
+        let stays =
+            |read: &Read<(NodeEntry, NodeDocument)>| read.value.as_ref().is_some_and(|(entry, _)| !entry.draining);
+        self.nodes.iter().filter(move |(_, read)| stays(read)).map(|(node, _)| node)
+    }
+
     /// Everybody of whom a heartbeat is known.
     pub(crate) fn beating(&self) -> Vec<NodeId> {
         self.beats.keys().cloned().collect()

@@ -55,7 +55,7 @@ pub struct Standing {
 pub struct Departure {
     /// Records that still name this node: their shards have counters that nobody else has.
     pub named: usize,
-    /// Other nodes with a session.
+    /// Other nodes with a session that were not asked to leave.
     pub others: usize,
 }
 

@@ -63,7 +63,7 @@ impl Driver {
             }
             Command::WakeAt(at) => self.state.wake_at = at,
             Command::Drained { named } => {
-                let others = self.book.living().iter().filter(|node| **node != self.me).count();
+                let others = self.book.staying().filter(|node| **node != self.me).count();
                 self.board.departure.send_replace(Some(Departure { named, others }));
             }
             Command::Stop(reason) => {
