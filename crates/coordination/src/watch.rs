@@ -146,6 +146,11 @@ impl Watch {
 }
 
 impl WatchWriter {
+    /// Whether the reader was told that nothing can come.
+    pub(crate) fn is_troubled(&self) -> bool {
+        self.trouble.borrow().is_some()
+    }
+
     pub(crate) async fn send(&self, update: Update) -> Result<(), Closed> {
         self.updates.send(update).await.map_err(|_| Closed)
     }

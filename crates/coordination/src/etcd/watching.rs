@@ -51,7 +51,12 @@ impl Watching<'_> {
                 Ok(End::Relist) => self.cursor.forget(),
                 Ok(End::Failed(fault)) => {
                     let is_over = fault.is_distrust();
-                    tracing::warn!(prefix = %self.prefix, %fault, retry_in = ?self.pause, "watch");
+                    // Said once for each outage, not at each try.
+                    if self.writer.is_troubled() {
+                        tracing::debug!(prefix = %self.prefix, %fault, retry_in = ?self.pause, "watch");
+                    } else {
+                        tracing::warn!(prefix = %self.prefix, %fault, "nothing new comes from etcd until it answers");
+                    }
                     self.writer.report(Some(fault));
                     if is_over {
                         return;

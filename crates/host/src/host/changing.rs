@@ -9,7 +9,7 @@ use crate::clock;
 use crate::error::{CheckError, Refused};
 
 impl Host {
-    /// Forgets what a key has used, and waits until that is in the journal. `epoch` is what the asker knows of, as in [`Ask`].
+    /// Forgets what a key has used, and waits until that is in the journal. `epoch` is what the asker knows of, as in [`crate::Ask`].
     ///
     /// # Errors
     /// [`CheckError`] when it was not done.
