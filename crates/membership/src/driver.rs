@@ -25,6 +25,9 @@ use crate::translate::{self, Introduction, Kind};
 /// The state machine is woken at least this often, so that a timer that stood still in suspend is late by no more.
 const WAKE_AT_LEAST_EVERY: Duration = Duration::from_millis(500);
 
+/// How often requests that name a higher epoch may make this node read everything again.
+const HIGHER_EPOCH_EVERY: Nanos = Nanos::from_secs(1);
+
 /// What the driver publishes.
 pub(crate) struct Board {
     pub(crate) placement: watch::Sender<Arc<Placement>>,
@@ -57,6 +60,8 @@ pub(crate) struct State {
     cluster: Option<ClusterId>,
     wake_at: Nanos,
     deadline: Nanos,
+    /// When a request last made this node read everything again.
+    read_again_at: Nanos,
     answering: BTreeSet<ShardId>,
     /// The newest reason why the store does not answer; `None` since it did.
     trouble: Option<String>,
@@ -118,11 +123,21 @@ impl Driver {
             Input::WatchEnded { fault: Some(fault) } => Some(self.distrust(&fault.to_string())),
             Input::WatchEnded { fault: None } => Some(Event::WatchBroken),
             Input::Signal(Signal::Written(shard)) => Some(Event::Written { shard }),
-            Input::Signal(Signal::HigherEpoch(shard)) => Some(Event::HigherEpoch { shard }),
+            Input::Signal(Signal::HigherEpoch(shard)) => self.higher_epoch(shard),
             Input::Drain => Some(Event::Drain),
             Input::Leave => None,
             Input::HostStopped => Some(Event::StoreFailed),
         }
+    }
+
+    /// Anybody may name an epoch that never was, so the reading that follows is paced; until then who names it is told to ask again.
+    fn higher_epoch(&mut self, shard: ShardId) -> Option<Event> {
+        let now = self.ownership.now().boottime;
+        if now.0.saturating_sub(self.state.read_again_at.0) < HIGHER_EPOCH_EVERY.0 {
+            return None;
+        }
+        self.state.read_again_at = now;
+        Some(Event::HigherEpoch { shard })
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place where a generation is drawn")]

@@ -36,7 +36,7 @@ pub trait Member: Send + Sync {
         Box::pin(async { Departure { named: 0, others: 0 } })
     }
 
-    /// The journal is closed: ends the session, so that nobody waits for it.
+    /// Nobody is answered any more: ends the session, so that nobody waits for it.
     fn leave(&self, _within: Duration) -> Wait<'_, ()> {
         Box::pin(async {})
     }

@@ -147,13 +147,14 @@ impl Node {
             tracing::warn!(?drain_timeout, "requests were still in flight; their connections are closed");
             doors.shutdown().await;
         }
+        // Nobody is answered any more. The session goes first, so that it does not take the end of the journal for a failure.
+        if let Some(member) = member {
+            member.leave(LEAVE_TIMEOUT).await;
+        }
         let closed = match host.ready() {
             Ok(()) => close(&host).await,
             Err(stopped) => Err(stopped.into()),
         };
-        if let Some(member) = member {
-            member.leave(LEAVE_TIMEOUT).await;
-        }
         closed.and(end)
     }
 }

@@ -47,7 +47,7 @@ impl Nodes {
     }
 }
 
-/// The generation is a string: a lease id is too large for the numbers of some JSON readers.
+/// The generation is a string, as in etcd: hexadecimal, because it is too large for the numbers of some JSON readers.
 pub(super) fn json(status: &NodeStatus) -> Value {
     let PlacementNode { id, generation, version, draining, .. } = node(status);
     let NodeAddresses { grpc, http, resp } = addresses(status);
@@ -59,7 +59,7 @@ pub(super) fn json(status: &NodeStatus) -> Value {
         "shards": status.shards_owned,
         "draining": draining,
         "version": version,
-        "generation": generation.to_string(),
+        "generation": format!("{generation:016x}"),
     })
 }
 
@@ -69,7 +69,7 @@ fn row(status: &NodeStatus) -> [String; 8] {
     let [grpc, http, resp] =
         [grpc, http, resp].map(|address| if address.is_empty() { "-".to_owned() } else { address });
     let shards = status.shards_owned.to_string();
-    [id, grpc, http, resp, shards, state(status).to_owned(), version, generation.to_string()]
+    [id, grpc, http, resp, shards, state(status).to_owned(), version, format!("{generation:016x}")]
 }
 
 /// Id, gRPC address, shards, state: what fits beside other things.

@@ -67,7 +67,7 @@ fn json(seat: &Seat, living: &Living) -> Value {
         "shard": seat.shard,
         "owner": (seat.epoch != 0).then_some(&seat.node),
         "epoch": seat.epoch,
-        "generation": (seat.epoch != 0).then(|| seat.generation.to_string()),
+        "generation": (seat.epoch != 0).then(|| format!("{:016x}", seat.generation)),
         "state": state(seat, living),
         "cold": seat.cold,
     })
