@@ -121,6 +121,13 @@ fn an_etcd_that_was_restored_from_an_older_backup_stops_every_node() {
         assert_eq!(status.code(), Some(1));
         assert!(node.log().unwrap().contains("give etcd its newest data back"), "{}", node.log().unwrap());
     }
+    cluster.nodes.clear();
+    for index in 0..3 {
+        let (etcd, id) = (cluster.etcd.url(), format!("n{}", index + 1));
+        let (code, log) = serve_to_the_end(&cluster.directory(index), &["--etcd", &etcd, "--node-id", &id]);
+        assert_eq!(code, Some(1), "it is still known after a restart: {log}");
+        assert!(log.contains("give etcd its newest data back"), "{log}");
+    }
 }
 
 #[test]

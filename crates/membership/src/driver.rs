@@ -67,6 +67,8 @@ pub(crate) struct State {
     trouble: Option<String>,
     /// Why the store must not be believed any more.
     distrust: Option<String>,
+    /// Shards that were taken over without their counters, and not spoken of yet.
+    taken_cold: usize,
 }
 
 impl Driver {
@@ -92,6 +94,13 @@ impl Driver {
 
     /// The session ends with the driver, so that others need not wait for its time to live.
     async fn end(self) {
+        if self.state.distrust.is_some()
+            && let Some(seen) = self.seen()
+        {
+            // The next start must know it, whatever it finds by then.
+            let ownership = Arc::clone(&self.ownership);
+            let _ = tokio::task::spawn_blocking(move || ownership.persist(&[seen])).await;
+        }
         if let Some(keeper) = self.state.keeper {
             let lease = keeper.lease();
             drop(keeper);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use drl_coordination::LeaseId;
-use drl_engine::ownership::{Command, Event, Report};
+use drl_engine::ownership::{ClusterId, Command, Event, Fact, Report, Revision, Token};
 use drl_host::Stopped as HostStopped;
 
 use super::Driver;
@@ -60,6 +60,7 @@ impl Driver {
             Command::SetDeadline(deadline) => {
                 self.state.deadline = deadline;
                 self.ownership.set_deadline(deadline)?;
+                self.note_seen();
             }
             Command::WakeAt(at) => self.state.wake_at = at,
             Command::Drained { named } => {
@@ -71,13 +72,32 @@ impl Driver {
                 tracing::error!(reason, "this node answers for nothing any more");
                 self.board.stopped.send_replace(Some(Stopped { reason: reason.into() }));
             }
+            Command::Report(Report::TakenCold { .. }) => self.state.taken_cold += 1,
             Command::Report(report) => say(report),
         }
         Ok(None)
     }
 
+    /// Puts on disk how far etcd was seen, with each heartbeat: after a restart too, a node must notice that an older backup was
+    /// restored. Nobody waits for it.
+    fn note_seen(&mut self) {
+        if let Some(seen) = self.seen() {
+            self.errands.persist(Token(0), vec![seen]);
+        }
+    }
+
+    /// The highest revision in any answer so far.
+    pub(super) fn seen(&self) -> Option<Fact> {
+        let seen = self.coordination.seen()?;
+        Some(Fact::Seen { cluster: ClusterId(seen.cluster.0), revision: Revision(seen.revision.0) })
+    }
+
     /// Tells others what has changed.
     pub(super) fn publish(&mut self) {
+        let shards = std::mem::take(&mut self.state.taken_cold);
+        if shards > 0 {
+            tracing::error!(shards, "taken over without their counters, which count as used up for a window");
+        }
         if let Some(placement) = self.book.take_placement() {
             self.board.placement.send_replace(Arc::new(placement));
         }
@@ -113,9 +133,8 @@ fn say(report: Report) {
         Report::JournalDoubtful => {
             tracing::error!("the journal is not whole: this node's counters of current windows count as used up");
         }
-        Report::TakenCold { shard } => {
-            tracing::error!(%shard, "taken over without its counters, which count as used up for a window");
-        }
+        // Counted, and said once for all.
+        Report::TakenCold { .. } => {}
         Report::OutcomeUnknown => tracing::info!("a transaction was not answered; it is sent again"),
         Report::TimeAhead { shard, by, .. } => {
             tracing::warn!(%shard, seconds = by.secs_ceil(), "shard time is ahead of this machine's wall clock");
