@@ -95,6 +95,7 @@ fn a_directory_of_one_cluster_is_refused_by_another_of_the_same_name_and_loses_n
     let (code, log) = serve_to_the_end(&dir, &["--node-id", "n1"]);
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("belongs to cluster \"default\": start with --etcd"), "{log}");
+    assert!(!log.contains("ERROR"), "no false alarm: {log}");
     let back = cluster.start_node(0, &cluster.etcd.url()).unwrap();
     cluster.nodes.insert(0, back);
     cluster.settle().unwrap();

@@ -42,6 +42,14 @@ impl Host {
         Self::start(recovered, store, configuration, options, None)
     }
 
+    /// Whether the directory is that of a node that stands alone, or a new one.
+    ///
+    /// # Errors
+    /// [`OpenError::OfCluster`] when it is a member's, and as [`Host::open`].
+    pub fn check_alone(store: &dyn Store) -> Result<(), OpenError> {
+        recovery::check_alone(store)
+    }
+
     /// Recovers what `store` holds, as a member of `cluster`: it answers for the shards that the [`Ownership`] gives it.
     ///
     /// # Errors

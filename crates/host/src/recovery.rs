@@ -36,12 +36,18 @@ impl Recovery for IntoEngine {
     }
 }
 
+/// Refuses a directory that belongs to a cluster.
+pub(crate) fn check_alone(store: &dyn Store) -> Result<(), OpenError> {
+    match Meta::read(store)?.cluster() {
+        Some(cluster) => Err(OpenError::OfCluster { cluster }),
+        None => Ok(()),
+    }
+}
+
 /// Reads everything back and makes the store ready for the first frame of a node that stands alone.
 pub(crate) fn alone(store: &dyn Store, options: &HostOptions) -> Result<Recovered, OpenError> {
+    check_alone(store)?;
     let meta = Meta::read(store)?;
-    if let Some(cluster) = meta.cluster() {
-        return Err(OpenError::OfCluster { cluster });
-    }
     meta.agree_on_shards(options.shards)?;
     let mut engine = IntoEngine(Recoverer::new(options.shards));
     let found = store.recover(&mut engine)?;

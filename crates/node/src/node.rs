@@ -209,7 +209,11 @@ fn recover(
 ) -> Result<(Host, Option<Ownership>, Policies), StartError> {
     let policies = match policies {
         Some(policies) => policies,
-        None => Policies::Stored(Arc::new(StoredPolicies::load(Arc::clone(&store))?)),
+        None => {
+            // A cluster's directory is refused before its policies are taken for broken ones.
+            Host::check_alone(&*store)?;
+            Policies::Stored(Arc::new(StoredPolicies::load(Arc::clone(&store))?))
+        }
     };
     let (host, ownership) = match cluster {
         None => (Host::open(store, policies.service(), options)?, None),

@@ -144,6 +144,7 @@ fn refused(reason: &str) -> Trouble {
 fn reason(status: &Status) -> String {
     let message = status.message();
     match status.source().map(innermost) {
+        _ if message.is_empty() => format!("{:?}", status.code()),
         Some(cause) if !message.contains(&cause) => format!("{message}: {cause}"),
         _ => message.to_owned(),
     }

@@ -8,7 +8,7 @@ use drl_configuration::{ConfigurationService, PolicyDocument};
 use drl_core::caps::FORWARD_MILLIS_MAX;
 use drl_core::{Cost, Epoch, LimitKey};
 use drl_host::{Action, Ask, PolicyOf, UnknownClient};
-use drl_limits::{Algorithm, Decision, Limit, Policy, PolicySpec};
+use drl_limits::{Algorithm, Decision, Limit, Policy, PolicySpec, Reason};
 use drl_proto::v1;
 use drl_proto::v1::admin_client::AdminClient;
 use tonic::transport::Endpoint;
@@ -83,6 +83,7 @@ async fn usage(judge: &Judge, key: LimitKey<'_>, policy: &Policy) -> Result<Vec<
             capacity: *capacity,
             remaining: decision.remaining,
             reset_after_nanos: decision.reset_after.0,
+            state_lost: decision.reason == Reason::StateLost,
         })
     };
     let usage: Result<Vec<_>, &crate::refusal::Refusal> = limits().zip(answers.iter()).map(used).collect();

@@ -24,6 +24,9 @@ Examples:
   drl cluster status --endpoint 10.0.0.7:7700 --output json | jq .attention
   until drl cluster status; do sleep 1; done";
 
+/// Characters of a key in the table.
+const KEY_CHARACTERS_SHOWN: usize = 80;
+
 /// See whether all is well.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -137,11 +140,19 @@ fn table(status: &StatusResponse, nodes: &[NodeStatus], attention: &[String]) ->
         let rows = policies
             .broken
             .iter()
-            .map(|broken| [broken.key.clone(), broken.since_revision.to_string(), broken.reason.clone()]);
+            .map(|broken| [shortened(&broken.key), broken.since_revision.to_string(), broken.reason.clone()]);
         text.push('\n');
         text += &output::columns(&std::iter::once(headings).chain(rows).collect::<Vec<_>>());
     }
     text
+}
+
+/// A key as a table has room for it; JSON shows the whole.
+fn shortened(key: &str) -> String {
+    match key.char_indices().nth(KEY_CHARACTERS_SHOWN) {
+        Some((end, _)) => format!("{}...", &key[..end]),
+        None => key.to_owned(),
+    }
 }
 
 /// `n1: session held, 54s of authority left, decides 342 of its 342 shards`

@@ -60,6 +60,10 @@ impl Shown {
         if self.answer.unknown_client_allowed { "allow" } else { "deny" }
     }
 
+    fn is_lost(&self) -> bool {
+        self.answer.usage.iter().any(|usage| usage.state_lost)
+    }
+
     fn owner(&self) -> Option<&Seat> {
         self.answer.seat.as_ref().filter(|seat| seat.epoch != 0)
     }
@@ -79,6 +83,7 @@ impl Shown {
             "epoch": seat.map(|seat| seat.epoch),
             "cold": seat.is_some_and(|seat| seat.cold),
             "usage": self.answer.usage.iter().map(usage_json).collect::<Vec<_>>(),
+            "state_lost": self.is_lost(),
             "trouble": self.trouble(),
         });
         if let Value::Object(rest) = rest {
@@ -103,6 +108,10 @@ impl Shown {
             rows.push(["limits".to_owned(), stored::limits(&applied.policy)]);
         }
         rows.extend([["shard".to_owned(), shard], ["owner".to_owned(), owner]]);
+        if self.is_lost() {
+            let lost = "its counters were lost with their node, and count as used up until a window has passed";
+            rows.push(["note".to_owned(), lost.to_owned()]);
+        }
         let mut text = output::columns(&rows);
         if !self.answer.usage.is_empty() {
             let headings = ["LIMIT", "USED", "FREE", "FRESH IN"].map(str::to_owned);
@@ -157,6 +166,7 @@ mod tests {
             capacity: 9,
             remaining: 4,
             reset_after_nanos: 1_000_001,
+            state_lost: false,
         };
         let seat = Seat { shard: 3, epoch: 2, node: "n1".to_owned(), ..Seat::default() };
         let usage = if matched.is_some() { vec![usage] } else { Vec::new() };
