@@ -10,10 +10,14 @@ use crate::request::CheckRequest;
 /// [`RateLimiter`] with blocking calls. Cheap to clone.
 #[derive(Clone)]
 pub struct BlockingRateLimiter {
-    pub(crate) limiter: RateLimiter,
+    limiter: RateLimiter,
 }
 
 impl BlockingRateLimiter {
+    pub(crate) const fn new(limiter: RateLimiter) -> Self {
+        Self { limiter }
+    }
+
     /// See [`RateLimiter::allow_request`].
     pub fn allow_request(&self, client_id: impl AsRef<[u8]> + Send) -> bool {
         pollster::block_on(self.limiter.allow_request(client_id))
@@ -28,10 +32,8 @@ impl BlockingRateLimiter {
     }
 
     /// See [`RateLimiter::check_batch`].
-    ///
-    /// # Errors
-    /// [`CheckError`] when there are no decisions.
-    pub fn check_batch(&self, requests: &[CheckRequest<'_>]) -> Result<Vec<Decision>, CheckError> {
+    #[must_use]
+    pub fn check_batch(&self, requests: &[CheckRequest<'_>]) -> Vec<Result<Decision, CheckError>> {
         pollster::block_on(self.limiter.check_batch(requests))
     }
 

@@ -9,10 +9,10 @@ mod error;
 mod rate_limiter;
 mod request;
 
-pub use backend::{Answer, Backend};
+pub use backend::{Answer, Backend, Terms, WhenUnavailable};
 pub use blocking::BlockingRateLimiter;
 pub use drl_core::{Cost, ShardTime};
-pub use drl_limits::{Decision, Reason, Retry};
-pub use error::{CheckError, InvalidRequest};
+pub use drl_limits::{Decision, OnUnavailable, Reason, Retry};
+pub use error::{CheckError, ConnectError, InvalidRequest};
 pub use rate_limiter::RateLimiter;
 pub use request::CheckRequest;

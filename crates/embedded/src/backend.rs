@@ -1,6 +1,6 @@
 //! The client's backend over a host in this process.
 
-use drl_client::{Answer, Backend, CheckError, CheckRequest, Cost, Decision, ShardTime};
+use drl_client::{Answer, Backend, CheckError, CheckRequest, Cost, Decision, ShardTime, Terms};
 use drl_core::{Epoch, LimitKey};
 use drl_host::{Action, Ask, Host, NotReleased, PolicyOf, Refused};
 
@@ -15,25 +15,40 @@ impl Embedded {
 }
 
 impl Backend for Embedded {
-    fn check<'a>(&'a self, checks: &'a [CheckRequest<'a>]) -> Answer<'a, Vec<Decision>> {
+    fn check<'a>(
+        &'a self,
+        checks: &'a [CheckRequest<'a>],
+        _: Terms,
+    ) -> Answer<'a, Vec<Result<Decision, CheckError>>> {
         Box::pin(async move {
             let asks: Vec<Ask<'_>> = checks.iter().map(|check| ask(check, Action::Charge)).collect();
             let mut answers = Vec::with_capacity(asks.len());
-            let ticket = self.host.decide(&asks, &mut answers).map_err(refused)?;
-            self.host.committed(ticket).await.map_err(|error| not_released(&error))?;
+            let ticket = match self.host.decide(&asks, &mut answers) {
+                Ok(ticket) => ticket,
+                Err(error) => return vec![Err(refused(error)); checks.len()],
+            };
+            if let Err(error) = self.host.committed(ticket).await {
+                return vec![Err(not_released(&error)); checks.len()];
+            }
             answers.into_iter().map(|answer| answer.map_err(|error| failed(error.into()))).collect()
         })
     }
 
-    fn peek<'a>(&'a self, check: CheckRequest<'a>) -> Answer<'a, Decision> {
+    fn peek<'a>(&'a self, check: CheckRequest<'a>, _: Terms) -> Answer<'a, Result<Decision, CheckError>> {
         Box::pin(async move { self.host.check(ask(&check, Action::Peek)).await.map_err(failed) })
     }
 
-    fn refund<'a>(&'a self, key: LimitKey<'a>, cost: Cost, decided_at: Option<ShardTime>) -> Answer<'a, ()> {
+    fn refund<'a>(
+        &'a self,
+        key: LimitKey<'a>,
+        cost: Cost,
+        decided_at: Option<ShardTime>,
+        _: Terms,
+    ) -> Answer<'a, Result<(), CheckError>> {
         Box::pin(async move { self.host.refund(key, cost, decided_at, Epoch(0)).await.map_err(failed) })
     }
 
-    fn reset<'a>(&'a self, key: LimitKey<'a>) -> Answer<'a, ()> {
+    fn reset<'a>(&'a self, key: LimitKey<'a>, _: Terms) -> Answer<'a, Result<(), CheckError>> {
         Box::pin(async move { self.host.reset(key, Epoch(0)).await.map_err(failed) })
     }
 }

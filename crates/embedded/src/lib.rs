@@ -24,8 +24,8 @@ mod backend;
 mod open;
 
 pub use drl_client::{
-    BlockingRateLimiter, CheckError, CheckRequest, Cost, Decision, InvalidRequest, RateLimiter, Reason, Retry,
-    ShardTime,
+    BlockingRateLimiter, CheckError, CheckRequest, Cost, Decision, InvalidRequest, OnUnavailable, RateLimiter, Reason,
+    Retry, ShardTime,
 };
 pub use drl_configuration::{
     ConfigurationService, File, FileError, InMemory, Matched, PolicyDocument, RateLimitConfiguration, Selector,

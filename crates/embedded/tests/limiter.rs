@@ -87,7 +87,7 @@ fn a_check_tells_how_things_stand() {
     limiter.refund(request("alice").cost(4).unwrap(), None).unwrap();
     assert_eq!(limiter.peek(request("alice")).unwrap().remaining, 10);
     let batch = [request("alice").cost(10).unwrap(), request("alice"), request("bob")];
-    let allowed: Vec<bool> = limiter.check_batch(&batch).unwrap().iter().map(|decision| decision.allowed).collect();
+    let allowed: Vec<bool> = limiter.check_batch(&batch).into_iter().map(|decision| decision.unwrap().allowed).collect();
     assert_eq!(allowed, [true, false, true]);
     limiter.reset(request("alice")).unwrap();
     assert_eq!(limiter.peek(request("alice")).unwrap().remaining, 10);

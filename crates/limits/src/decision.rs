@@ -1,6 +1,8 @@
 //! The answer to a check. It says of one limit, the tightest, how it stands; it knows nothing of the client.
 
-use drl_core::Nanos;
+use drl_core::{Nanos, ShardTime};
+
+use crate::OnUnavailable;
 
 /// What was decided, and how the tightest limit stands after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +20,10 @@ pub struct Decision {
     pub reset_after: Nanos,
     /// The revision of the policy that decided. Zero here: whoever knows the revision fills it in.
     pub policy_revision: u64,
+    /// What the policy says a caller does when nobody can decide. Deny here: whoever knows the policy's word fills it in.
+    pub on_unavailable: OnUnavailable,
+    /// The shard time at which it was decided: what a refund names.
+    pub decided_at: ShardTime,
     pub reason: Reason,
 }
 
@@ -44,6 +50,10 @@ pub enum Reason {
     Shadow,
     /// Denied because both copies of the counter were lost and count as exhausted.
     StateLost,
+    /// Nobody could decide in time; the policy's `on_unavailable` did. Nothing is known of the counter.
+    Unavailable,
+    /// Nobody could decide in time; the caller estimated from what it had seen itself (`on_unavailable` is local).
+    LocalEstimate,
 }
 
 impl Reason {
@@ -57,6 +67,8 @@ impl Reason {
             Self::UnknownClient => "unknown-client",
             Self::Shadow => "shadow",
             Self::StateLost => "state-lost",
+            Self::Unavailable => "unavailable",
+            Self::LocalEstimate => "local-estimate",
         }
     }
 }

@@ -8,7 +8,7 @@ mod trace;
 
 use drl_core::{Cost, Nanos, ShardTime};
 
-use crate::{Algorithm, Decision, Limit, Policy, Reason, Retry, SUB_WINDOWS};
+use crate::{Algorithm, Decision, Limit, OnUnavailable, Policy, Reason, Retry, SUB_WINDOWS};
 
 pub use trace::{Admission, Trace, Violation};
 
@@ -65,11 +65,11 @@ impl Reference {
         if self.allows(now, cost) {
             let tightest =
                 self.answers(now, cost).into_iter().min_by_key(|a| (a.remaining, u64::MAX - a.reset_after.0));
-            return decision(Retry::Now, tightest);
+            return decision(now, Retry::Now, tightest);
         }
         let longest = before.iter().map(|a| a.retry).max().unwrap_or(Retry::Now);
         let holding = before.into_iter().filter(|a| a.retry == longest);
-        decision(longest, holding.min_by_key(|a| (a.remaining, u64::MAX - a.reset_after.0)))
+        decision(now, longest, holding.min_by_key(|a| (a.remaining, u64::MAX - a.reset_after.0)))
     }
 
     /// What was charged so far.
@@ -157,7 +157,7 @@ fn sum<'a>(charges: impl Iterator<Item = &'a Admission>) -> u128 {
     charges.map(|charge| u128::from(charge.cost)).sum()
 }
 
-fn decision(retry: Retry, shown: Option<Answer>) -> Decision {
+fn decision(now: ShardTime, retry: Retry, shown: Option<Answer>) -> Decision {
     let none = Answer { retry, limit: 0, window: Nanos::ZERO, remaining: 0, reset_after: Nanos::ZERO };
     let shown = shown.unwrap_or(none);
     Decision {
@@ -168,6 +168,8 @@ fn decision(retry: Retry, shown: Option<Answer>) -> Decision {
         retry,
         reset_after: shown.reset_after,
         policy_revision: 0,
+        on_unavailable: OnUnavailable::Deny,
+        decided_at: now,
         reason: match retry {
             Retry::Now => Reason::WithinLimit,
             Retry::After(_) => Reason::OverLimit,

@@ -3,7 +3,7 @@
 use drl_core::{Cost, Nanos, ShardTime};
 
 use crate::cell::{Cell, Standing};
-use crate::{Decision, Policy, Reason, Retry};
+use crate::{Decision, OnUnavailable, Policy, Reason, Retry};
 
 /// When `cost` passes every limit: the latest of their answers.
 pub(super) fn retry(policy: &Policy, cells: &[Cell], now: ShardTime, cost: Cost) -> Retry {
@@ -15,13 +15,13 @@ pub(super) fn retry(policy: &Policy, cells: &[Cell], now: ShardTime, cost: Cost)
 /// What an admission shows: of the limits as they now stand the one with the least remaining, and among equals the one that
 /// resets last.
 pub(super) fn allowed(policy: &Policy, cells: &[Cell], now: ShardTime) -> Decision {
-    decision(Retry::Now, tightest(policy, cells, now, |_, _, _| true))
+    decision(now, Retry::Now, tightest(policy, cells, now, |_, _, _| true))
 }
 
 /// What a denial shows: the limit that holds longest.
 pub(super) fn denied(policy: &Policy, cells: &[Cell], now: ShardTime, cost: Cost, retry: Retry) -> Decision {
     let holds_longest = |cell: &Cell, shape: &_, capacity| cell.retry(shape, capacity, now, cost) == retry;
-    decision(retry, tightest(policy, cells, now, holds_longest))
+    decision(now, retry, tightest(policy, cells, now, holds_longest))
 }
 
 /// Decides and charges nothing.
@@ -65,7 +65,7 @@ fn tightest(
     found.unwrap_or(Shown { capacity: 0, window: Nanos::ZERO, standing: nothing })
 }
 
-fn decision(retry: Retry, Shown { capacity: limit, window, standing }: Shown) -> Decision {
+fn decision(now: ShardTime, retry: Retry, Shown { capacity: limit, window, standing }: Shown) -> Decision {
     let reason = match retry {
         Retry::Now => Reason::WithinLimit,
         Retry::After(_) => Reason::OverLimit,
@@ -79,6 +79,8 @@ fn decision(retry: Retry, Shown { capacity: limit, window, standing }: Shown) ->
         retry,
         reset_after: standing.reset_after,
         policy_revision: 0,
+        on_unavailable: OnUnavailable::Deny,
+        decided_at: now,
         reason,
     }
 }
