@@ -199,3 +199,18 @@ pub const FORWARD_MILLIS_MAX: u64 = 2_000;
 /// How often one check follows an owner's word that somebody else is the owner by now. Two owners in a row within one check are
 /// rare already; more are a circle.
 pub const FORWARD_REDIRECTS_MAX: u8 = 3;
+
+/// Most endpoints that a client may be given: it needs one that answers, the others it learns from that one.
+pub const CLIENT_ENDPOINTS_MAX: usize = 64;
+
+/// Checks of one client that may be on their way to one node, waiting or unanswered: what a node decides in some hundred
+/// milliseconds. More are refused as busy, so that a node that hangs costs its clients a few MiB.
+pub const CLIENT_CHECKS_MAX: usize = 65_536;
+
+/// Messages of one client to one node that may be unanswered. What comes meanwhile leaves as one message, so a slow node makes messages
+/// larger and not more of them. Below what the node takes ([`STREAM_MESSAGES_IN_FLIGHT_MAX`]).
+pub const CLIENT_MESSAGES_IN_FLIGHT_MAX: usize = 16;
+
+/// Clients whose last decision a routing client remembers, for `on_unavailable`: 64 bytes each, so 8 MiB at most, and nothing at all while
+/// every policy says what the limiter was told to do anyway.
+pub const CLIENT_REMEMBERED_MAX: usize = 131_072;
