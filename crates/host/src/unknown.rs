@@ -1,11 +1,11 @@
 //! The answer for a client that no policy covers: what the operator chose, and nothing is counted.
 
-use drl_core::Nanos;
-use drl_limits::{Decision, Reason, Retry};
+use drl_core::{Nanos, ShardTime};
+use drl_limits::{Decision, OnUnavailable, Reason, Retry};
 
 use crate::options::UnknownClient;
 
-pub(crate) const fn unknown(rule: UnknownClient) -> Decision {
+pub(crate) const fn unknown(rule: UnknownClient, now: ShardTime) -> Decision {
     let (allowed, retry) = match rule {
         UnknownClient::Deny => (false, Retry::Never),
         UnknownClient::Allow => (true, Retry::Now),
@@ -18,6 +18,8 @@ pub(crate) const fn unknown(rule: UnknownClient) -> Decision {
         retry,
         reset_after: Nanos::ZERO,
         policy_revision: 0,
+        on_unavailable: OnUnavailable::Deny,
+        decided_at: now,
         reason: Reason::UnknownClient,
     }
 }

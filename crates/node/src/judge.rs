@@ -18,7 +18,7 @@ mod course;
 
 use std::sync::Arc;
 
-use drl_core::{Cost, LimitKey, Namespace, Nanos};
+use drl_core::{Cost, LimitKey, Namespace, Nanos, ShardTime};
 use drl_host::{Ask, Host, Ticket, clock};
 use drl_limits::Decision;
 
@@ -160,12 +160,17 @@ impl Judge {
         configured.and(throttled)
     }
 
-    /// Gives cost back that was charged just now.
+    /// Gives cost back that was charged at `decided_at`, in the time of the shard; absent: just now.
     ///
     /// # Errors
     /// [`Refusal`] when it was not done.
-    pub(crate) async fn refund(&self, key: LimitKey<'_>, cost: Cost) -> Result<(), Refusal> {
-        self.change(key, Change::Refund(cost)).await
+    pub(crate) async fn refund(
+        &self,
+        key: LimitKey<'_>,
+        cost: Cost,
+        decided_at: Option<ShardTime>,
+    ) -> Result<(), Refusal> {
+        self.change(key, Change::Refund { cost, decided_at }).await
     }
 
     /// Changes a counter wherever it is.

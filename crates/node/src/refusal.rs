@@ -114,7 +114,7 @@ pub(crate) async fn change(host: &Host, key: LimitKey<'_>, change: Change, epoch
     let changed = async {
         match change {
             Change::Reset => host.reset(key, epoch).await,
-            Change::Refund(cost) => host.refund(key, cost, None, epoch).await,
+            Change::Refund { cost, decided_at } => host.refund(key, cost, decided_at, epoch).await,
         }
     };
     Ok(timeout(COMMIT_TIMEOUT, changed).await.map_err(|_| Refusal::Slow)??)

@@ -41,7 +41,8 @@ impl Refund {
     pub(crate) fn run(self) -> anyhow::Result<Verdict> {
         let Self { client: ClientBytes(client_id), cost, namespace, connection, common } = self;
         let (phrase, client) = selector::client(&client_id);
-        let request = RefundRequest { namespace: namespace.namespace, client_id: client_id.into(), cost };
+        let request =
+            RefundRequest { namespace: namespace.namespace, client_id: client_id.into(), cost, decided_at_nanos: None };
         connection.run(async |node| node.answer(node.checks().refund(request).await))?;
         let refunded = Map::from_iter([client, ("refunded".to_owned(), cost.into())]);
         output::record(common.output, &refunded, || vec![["refunded".to_owned(), format!("{cost} to {phrase}")]])?;

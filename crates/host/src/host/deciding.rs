@@ -123,7 +123,7 @@ impl Host {
         let ticket = self.decide(&[ask], &mut answers)?;
         self.committed(ticket).await?;
         // One ask has one answer; without one nobody is let through.
-        Ok(answers.pop().unwrap_or_else(|| Ok(unknown(UnknownClient::Deny)))?)
+        Ok(answers.pop().unwrap_or_else(|| Ok(unknown(UnknownClient::Deny, ShardTime::ZERO)))?)
     }
 
     fn locate<'a>(&self, ask: &Ask<'a>) -> Located<'a> {
@@ -146,7 +146,7 @@ fn decide_one(
     let (policy, revision) = match &located.policy {
         Found::Given(policy) => (*policy, 0),
         Found::Configured(found) => (&*found.policy, found.revision),
-        Found::Nothing => return (unknown(unknown_client), Outcome::Unchanged),
+        Found::Nothing => return (unknown(unknown_client, now), Outcome::Unchanged),
     };
     let charge = Charge { shard: located.shard, key: located.key, policy, cost: ask.cost };
     let (mut decision, outcome) = match ask.action {
@@ -154,6 +154,7 @@ fn decide_one(
         _ => (ledger.peek(charge, now), Outcome::Unchanged),
     };
     decision.policy_revision = revision;
+    decision.on_unavailable = policy.on_unavailable();
     if !decision.allowed && policy.mode() == Mode::Shadow {
         decision = Decision { allowed: true, retry: Retry::Now, reason: Reason::Shadow, ..decision };
     }

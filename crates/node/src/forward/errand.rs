@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use drl_core::{ClientId, Cost, Epoch, LimitKey, Namespace};
+use drl_core::{ClientId, Cost, Epoch, LimitKey, Namespace, ShardTime};
 use drl_host::{Action, Ask, PolicyOf};
 use drl_limits::Policy;
 use drl_proto::v1;
@@ -27,7 +27,11 @@ pub(crate) struct Errand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     Reset,
-    Refund(Cost),
+    Refund {
+        cost: Cost,
+        /// In the time of the shard; absent: just now.
+        decided_at: Option<ShardTime>,
+    },
 }
 
 /// A message that says something impossible. Nodes of one version do not send such.
@@ -57,7 +61,11 @@ impl Errand {
     pub(crate) fn change(key: LimitKey<'_>, change: Change) -> Self {
         match change {
             Change::Reset => Self::new(0, key, Cost::PEEK, v1::ForwardedAction::Reset, None),
-            Change::Refund(cost) => Self::new(0, key, cost, v1::ForwardedAction::Refund, None),
+            Change::Refund { cost, decided_at } => {
+                let mut errand = Self::new(0, key, cost, v1::ForwardedAction::Refund, None);
+                errand.check.charged_at_nanos = decided_at.map(|at| at.0);
+                errand
+            }
         }
     }
 
@@ -75,6 +83,7 @@ impl Errand {
             action: action.into(),
             epoch: 0,
             policy: policy.as_deref().and_then(given::describe),
+            charged_at_nanos: None,
         };
         Self { index, check, policy, redirects: 0 }
     }
@@ -116,7 +125,10 @@ pub(crate) fn action(check: &v1::ForwardedCheck) -> Option<Action> {
 pub(crate) fn change(check: &v1::ForwardedCheck) -> Option<Change> {
     match check.action() {
         v1::ForwardedAction::Reset => Some(Change::Reset),
-        v1::ForwardedAction::Refund => Cost::new(check.cost).ok().map(Change::Refund),
+        v1::ForwardedAction::Refund => {
+            let decided_at = check.charged_at_nanos.map(ShardTime);
+            Cost::new(check.cost).ok().map(|cost| Change::Refund { cost, decided_at })
+        }
         _ => None,
     }
 }

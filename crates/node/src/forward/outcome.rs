@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use drl_core::{Epoch, Generation, Nanos, NodeId, ShardId};
+use drl_core::{Epoch, Generation, NodeId, ShardId};
 use drl_engine::ownership::Holder;
 use drl_host::NotHere;
-use drl_limits::{Decision, Reason, Retry};
+use drl_limits::Decision;
 use drl_proto::v1;
 use drl_proto::v1::forwarded_answer::Answer;
 
@@ -52,7 +52,7 @@ pub(crate) enum PeerRefusal {
 /// [`PeerRefusal`]: the errand was not carried out.
 pub(crate) fn read(node: &NodeId, answer: v1::ForwardedAnswer) -> Result<Told, PeerRefusal> {
     match answer.answer {
-        Some(Answer::Decision(decision)) => Ok(Told::Decided(decided(&decision))),
+        Some(Answer::Decision(decision)) => Ok(Told::Decided(drl_wire::read_decision(&decision))),
         Some(Answer::Done(_)) => Ok(Told::Done),
         Some(Answer::Refusal(refusal)) => Err(refused(node, refusal)),
         None => {
@@ -78,30 +78,5 @@ fn refused(node: &NodeId, refusal: v1::Refusal) -> PeerRefusal {
     match not_here {
         Some(not_here) => PeerRefusal::NotHere(not_here),
         None => PeerRefusal::Declined(Declined { node: node.clone(), kind, message: refusal.message }),
-    }
-}
-
-fn decided(message: &v1::Decision) -> Decision {
-    let retry = match message.retry_after_nanos {
-        _ if message.allowed => Retry::Now,
-        wait => u64::try_from(wait).map_or(Retry::Never, |wait| Retry::After(Nanos(wait))),
-    };
-    let reason = match message.reason() {
-        v1::Reason::WithinLimit => Reason::WithinLimit,
-        v1::Reason::CostAboveLimit => Reason::CostAboveLimit,
-        v1::Reason::UnknownClient => Reason::UnknownClient,
-        v1::Reason::Shadow => Reason::Shadow,
-        v1::Reason::StateLost => Reason::StateLost,
-        v1::Reason::OverLimit | v1::Reason::Unspecified => Reason::OverLimit,
-    };
-    Decision {
-        allowed: message.allowed,
-        limit: message.limit,
-        window: Nanos(message.window_nanos),
-        remaining: message.remaining,
-        retry,
-        reset_after: Nanos(message.reset_after_nanos),
-        policy_revision: message.policy_revision,
-        reason,
     }
 }

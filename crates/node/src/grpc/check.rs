@@ -1,7 +1,7 @@
 //! The service `RateLimit`: checks, reset and refund.
 
-use drl_core::Cost;
 use drl_core::caps::BATCH_CHECKS_MAX;
+use drl_core::{Cost, ShardTime};
 use drl_proto::v1;
 use drl_proto::v1::rate_limit_server::RateLimit;
 use tonic::{Request, Response, Status, Streaming};
@@ -26,7 +26,7 @@ impl RateLimit for CheckService {
     async fn check(&self, request: Request<v1::CheckRequest>) -> Result<Response<v1::Decision>, Status> {
         let request = request.into_inner();
         let decision = self.judge.check(convert::ask(&request)?).await.map_err(|refusal| refused(&refusal))?;
-        Ok(Response::new(convert::decision(&decision)))
+        Ok(Response::new(drl_wire::decision(&decision)))
     }
 
     async fn check_batch(
@@ -43,7 +43,7 @@ impl RateLimit for CheckService {
         if let ([(_, refusal), ..], None) = (answers.refused(), answers.iter().find(Result::is_ok)) {
             return Err(refused(refusal));
         }
-        let decision = |answer: Result<_, _>| answer.map_or_else(|_| v1::Decision::default(), convert::decision);
+        let decision = |answer: Result<_, _>| answer.map_or_else(|_| v1::Decision::default(), drl_wire::decision);
         let decisions = answers.iter().map(decision).collect();
         Ok(Response::new(v1::CheckBatchResponse { decisions, refusals: refusals::all(&answers) }))
     }
@@ -73,7 +73,10 @@ impl RateLimit for CheckService {
         if cost.is_peek() {
             return Err(invalid("a refund of 0 is nothing; send 1 or more"));
         }
-        self.judge.refund(key, cost).await.map_err(|refusal| refused(&refusal))?;
+        self.judge
+            .refund(key, cost, request.decided_at_nanos.map(ShardTime))
+            .await
+            .map_err(|refusal| refused(&refusal))?;
         Ok(Response::new(v1::RefundResponse {}))
     }
 }

@@ -24,8 +24,8 @@ use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::refusals;
 use super::status::invalid;
-use super::{convert, refusals};
 use crate::forward::errand::{self, Nonsense};
 use crate::forward::given::GivenPolicies;
 use crate::judge::answers::Answers;
@@ -180,7 +180,7 @@ async fn released(judge: &Judge, decided: Decided) -> v1::ForwardResponse {
     for check in checks {
         let answer = match check {
             Check::Asked(_) => match decisions.next().unwrap_or(Err(&Refusal::Undecided)) {
-                Ok(decision) => Answer::Decision(convert::decision(decision)),
+                Ok(decision) => Answer::Decision(drl_wire::decision(decision)),
                 Err(refusal) => Answer::Refusal(refusals::for_peer(refusal)),
             },
             Check::Changing(change) => match change.await.unwrap_or(Err(Refusal::Undecided)) {

@@ -77,7 +77,8 @@ fn more_after(policy: &Policy, decision: &Decision) -> Nanos {
 
 #[cfg(test)]
 mod tests {
-    use drl_limits::{PolicySpec, Reason};
+    use drl_core::ShardTime;
+    use drl_limits::{OnUnavailable, PolicySpec, Reason};
 
     use super::*;
 
@@ -108,6 +109,8 @@ mod tests {
             retry,
             reset_after: Nanos::from_millis(30_001),
             policy_revision: 7,
+            on_unavailable: OnUnavailable::Deny,
+            decided_at: ShardTime::ZERO,
             reason: if allowed { Reason::WithinLimit } else { Reason::OverLimit },
         }
     }

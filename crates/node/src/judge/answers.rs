@@ -81,7 +81,7 @@ impl Answers {
     }
 
     /// The answers in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<&Decision, &Refusal>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<&Decision, &Refusal>> + Clone {
         let mut refused = self.refused.iter().peekable();
         (0..self.checks).map(move |index| {
             if let Some((_, refusal)) = refused.next_if(|(refused, _)| *refused == index) {
@@ -97,8 +97,8 @@ impl Answers {
 
 #[cfg(test)]
 mod tests {
-    use drl_core::{Nanos, ShardId};
-    use drl_limits::{Reason, Retry};
+    use drl_core::{Nanos, ShardId, ShardTime};
+    use drl_limits::{OnUnavailable, Reason, Retry};
 
     use super::*;
 
@@ -111,6 +111,8 @@ mod tests {
             retry: Retry::Now,
             reset_after: Nanos::ZERO,
             policy_revision: 0,
+            on_unavailable: OnUnavailable::Deny,
+            decided_at: ShardTime::ZERO,
             reason: Reason::WithinLimit,
         }
     }

@@ -115,7 +115,12 @@ async fn batches_refunds_and_resets_reach_every_owner() {
     assert_eq!(answer.decisions[0].window_nanos, 3_600_000_000_000);
     for name in &clients {
         let client_id: tonic::codegen::Bytes = name.as_bytes().to_vec().into();
-        let refund = v1::RefundRequest { namespace: String::new(), client_id: client_id.clone(), cost: 2 };
+        let refund = v1::RefundRequest {
+            namespace: String::new(),
+            client_id: client_id.clone(),
+            cost: 2,
+            decided_at_nanos: None,
+        };
         client.refund(refund).await.unwrap();
         let peek = v1::CheckRequest { cost: Some(0), ..check(name) };
         assert_eq!(client.check(peek.clone()).await.unwrap().into_inner().remaining, 2);

@@ -40,7 +40,8 @@ async fn checks_resets_and_refunds_do_what_they_say() {
         ]
     );
     assert_eq!(decisions[2].retry_after_nanos, -1);
-    let refund = v1::RefundRequest { namespace: String::new(), client_id: b"alice"[..].into(), cost: 1 };
+    let refund =
+        v1::RefundRequest { namespace: String::new(), client_id: b"alice"[..].into(), cost: 1, decided_at_nanos: None };
     client.refund(refund).await.unwrap();
     assert!(client.check(check("alice", 1)).await.unwrap().into_inner().allowed);
     client.reset(v1::ResetRequest { namespace: String::new(), client_id: b"alice"[..].into() }).await.unwrap();
