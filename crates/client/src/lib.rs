@@ -5,12 +5,23 @@
 
 mod backend;
 mod blocking;
+mod chance;
+mod connect;
+mod course;
+mod endpoint;
 mod error;
+mod fallback;
+mod line;
+mod placement;
 mod rate_limiter;
 mod request;
+mod routing;
+mod task;
+mod watcher;
 
 pub use backend::{Answer, Backend, Terms, WhenUnavailable};
 pub use blocking::BlockingRateLimiter;
+pub use connect::Connect;
 pub use drl_core::{Cost, ShardTime};
 pub use drl_limits::{Decision, OnUnavailable, Reason, Retry};
 pub use error::{CheckError, ConnectError, InvalidRequest};

@@ -25,6 +25,7 @@ pub enum InvalidAnswers {
 }
 
 /// The answer to the message with this number: a decision, or none where a refusal stands for it.
+#[expect(clippy::needless_pass_by_value, reason = "an iterator that is made for the call")]
 pub fn answers<'a, D>(
     number: u64,
     detail: v1::Detail,

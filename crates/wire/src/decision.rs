@@ -73,13 +73,12 @@ pub(crate) const fn reason(reason: Reason) -> v1::Reason {
 pub(crate) const fn read_reason(allowed: bool, reason: v1::Reason) -> Reason {
     match reason {
         v1::Reason::WithinLimit => Reason::WithinLimit,
-        v1::Reason::OverLimit => Reason::OverLimit,
         v1::Reason::CostAboveLimit => Reason::CostAboveLimit,
         v1::Reason::UnknownClient => Reason::UnknownClient,
         v1::Reason::Shadow => Reason::Shadow,
         v1::Reason::StateLost => Reason::StateLost,
         v1::Reason::Unspecified if allowed => Reason::WithinLimit,
-        v1::Reason::Unspecified => Reason::OverLimit,
+        v1::Reason::OverLimit | v1::Reason::Unspecified => Reason::OverLimit,
     }
 }
 

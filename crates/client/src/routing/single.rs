@@ -1,0 +1,144 @@
+//! Peek, refund and reset: one request to the owner, which every node passes on if it is not. They are rare, so they go beside the stream.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drl_core::{Cost, LimitKey, ShardTime};
+use drl_limits::Decision;
+use drl_proto::v1;
+use tokio::time::timeout;
+use tonic::transport::Channel;
+use tonic::{Code, Status};
+
+use super::{Deadline, World};
+use crate::chance::Pause;
+use crate::endpoint;
+use crate::error::CheckError;
+use crate::placement::Owner;
+use crate::request::CheckRequest;
+
+const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+
+/// Whether a request that may have been carried out may be made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    Harmless,
+    /// Only after an answer that says that nothing was done.
+    Harmful,
+}
+
+pub(super) async fn peek(
+    world: &Arc<World>,
+    check: CheckRequest<'_>,
+    deadline: Deadline,
+) -> Result<Decision, CheckError> {
+    let request = v1::CheckRequest {
+        namespace: check.key().namespace.as_str().to_owned(),
+        client_id: check.key().client.as_bytes().to_vec().into(),
+        cost: Some(check.units().units()),
+        peek: true,
+    };
+    let decision = run(world, check.key(), deadline, Repeat::Harmless, move |channel| {
+        let request = request.clone();
+        async move { endpoint::checks(channel).check(request).await.map(tonic::Response::into_inner) }
+    });
+    Ok(drl_wire::read_decision(&decision.await?))
+}
+
+pub(super) async fn refund(
+    world: &Arc<World>,
+    key: LimitKey<'_>,
+    cost: Cost,
+    decided_at: Option<ShardTime>,
+    deadline: Deadline,
+) -> Result<(), CheckError> {
+    let request = v1::RefundRequest {
+        namespace: key.namespace.as_str().to_owned(),
+        client_id: key.client.as_bytes().to_vec().into(),
+        cost: cost.units(),
+        decided_at_nanos: decided_at.map(|at| at.0),
+    };
+    let done = run(world, key, deadline, Repeat::Harmful, move |channel| {
+        let request = request.clone();
+        async move { endpoint::checks(channel).refund(request).await.map(tonic::Response::into_inner) }
+    });
+    done.await.map(|_| ())
+}
+
+pub(super) async fn reset(world: &Arc<World>, key: LimitKey<'_>, deadline: Deadline) -> Result<(), CheckError> {
+    let request = v1::ResetRequest {
+        namespace: key.namespace.as_str().to_owned(),
+        client_id: key.client.as_bytes().to_vec().into(),
+    };
+    let done = run(world, key, deadline, Repeat::Harmless, move |channel| {
+        let request = request.clone();
+        async move { endpoint::checks(channel).reset(request).await.map(tonic::Response::into_inner) }
+    });
+    done.await.map(|_| ())
+}
+
+/// Makes a request until it is answered or no time is left, in the limiter's runtime.
+async fn run<T, F>(
+    world: &Arc<World>,
+    key: LimitKey<'_>,
+    deadline: Deadline,
+    repeat: Repeat,
+    request: impl Fn(Channel) -> F + Send + 'static,
+) -> Result<T, CheckError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Status>> + Send,
+{
+    let shard = world.placement.borrow().route(key).shard;
+    let of_world = Arc::clone(world);
+    let asked = async move {
+        let mut pause = Pause::new(PAUSES.0, PAUSES.1);
+        let mut reason: Arc<str> = "there was no time to ask anybody".into();
+        while !deadline.is_over() {
+            let owner = of_world.owner(shard);
+            let line =
+                owner.map_or_else(|| Err("nobody owns the client's shard now".into()), |owner| of_world.line(&owner));
+            match line {
+                Ok(line) => match timeout(deadline.left(), request(line.channel())).await {
+                    Ok(Ok(done)) => return Ok(done),
+                    Ok(Err(status)) => {
+                        let said: Arc<str> =
+                            format!("node {}: {}", line.owner().node, endpoint::sentence(&status)).into();
+                        if let Some(error) = final_error(&status, repeat, &said) {
+                            return Err(error);
+                        }
+                        reason = said;
+                    }
+                    Err(_) => reason = format!("no answer from node {}", line.owner().node).into(),
+                },
+                Err(why) => reason = why,
+            }
+            let _ = timeout(pause.next().min(deadline.left()), std::future::pending::<()>()).await;
+        }
+        Err(CheckError::TimedOut { within: deadline.within, reason: reason.to_string() })
+    };
+    super::insist::in_runtime(world, asked).await.unwrap_or(Err(CheckError::Closed))
+}
+
+/// The end of it, unless asking again may help and does no harm.
+fn final_error(status: &Status, repeat: Repeat, said: &Arc<str>) -> Option<CheckError> {
+    let reason = || said.to_string();
+    match status.code() {
+        Code::InvalidArgument | Code::Unimplemented | Code::NotFound => Some(CheckError::Rejected { reason: reason() }),
+        // Nothing was done.
+        Code::ResourceExhausted => None,
+        _ if repeat == Repeat::Harmless => None,
+        _ => Some(CheckError::Unavailable { reason: reason() }),
+    }
+}
+
+impl World {
+    /// The owner of a shard as the placement has it now.
+    fn owner(&self, shard: drl_core::ShardId) -> Option<Owner> {
+        let placement = self.placement.borrow();
+        let node = Arc::clone(&placement.seat(shard)?.owner);
+        let address = Arc::clone(placement.address(&node)?);
+        Some(Owner { node, address })
+    }
+}
