@@ -3,10 +3,13 @@
 //!
 //! `RateLimit-Policy` has one item for each limit of the policy; `RateLimit` says of one of them, the tightest, how it stands. A name ties
 //! the two together.
+//!
+//! Who knows the policy says so, and every limit is listed. From a decision alone the limit that it shows is told, under the name of an
+//! only limit.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use drl_core::Nanos;
-use drl_limits::{Algorithm, Decision, Limit, Policy, Retry};
+use drl_limits::{Algorithm, Decision, Limit, Policy, Reason, Retry};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// The name of a policy's only limit.
 const ONLY: &str = "default";
@@ -14,17 +17,19 @@ const ONLY: &str = "default";
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Adds the fields for a decision; `policy` is the one that decided, `None` for an unknown client, who gets no `RateLimit` fields.
-pub(super) fn add(headers: &mut HeaderMap, decision: &Decision, policy: Option<&Policy>) {
+/// Puts the fields for a decision in place; `policy` is the one that decided, `None` where it is not known. A decision that says nothing
+/// of a counter (the client is unknown, nobody could decide) has no `RateLimit` fields.
+pub fn add(headers: &mut HeaderMap, decision: &Decision, policy: Option<&Policy>) {
     let retry_after = match decision.retry {
         _ if decision.allowed => None,
         Retry::After(wait) => Some(wait),
         Retry::Now | Retry::Never => None,
     };
-    if let Some(policy) = policy {
+    if decision.window > Nanos::ZERO && decision.reason != Reason::Unavailable {
         let more_after_s = retry_after.unwrap_or_else(|| more_after(policy, decision)).secs_ceil();
-        let left = format!("\"{}\";r={};t={more_after_s}", shown_name(Some(policy), decision), decision.remaining);
-        for (name, value) in [(RATELIMIT_POLICY, quotas(policy)), (RATELIMIT, left)] {
+        let left = format!("\"{}\";r={};t={more_after_s}", shown_name(policy, decision), decision.remaining);
+        let quotas = policy.map_or_else(|| quota(ONLY, decision.limit, decision.window), quotas);
+        for (name, value) in [(RATELIMIT_POLICY, quotas), (RATELIMIT, left)] {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
             }
@@ -36,16 +41,20 @@ pub(super) fn add(headers: &mut HeaderMap, decision: &Decision, policy: Option<&
 }
 
 /// The name of the limit that a decision shows.
-pub(super) fn shown_name(policy: Option<&Policy>, decision: &Decision) -> String {
+#[must_use]
+pub fn shown_name(policy: Option<&Policy>, decision: &Decision) -> String {
     policy.map_or_else(|| ONLY.to_owned(), |policy| name(policy, shown(policy, decision)))
 }
 
-/// One item for each limit. Windows under a second count as one: the field knows no fractions.
+/// One item for each limit.
 fn quotas(policy: &Policy) -> String {
-    let quota = |(limit, capacity): (&Limit, &u64)| {
-        format!("\"{}\";q={capacity};w={}", name(policy, Some(limit)), limit.window().nanos().secs_ceil())
-    };
-    policy.limits().iter().zip(policy.capacities()).map(quota).collect::<Vec<_>>().join(", ")
+    let item = |(limit, capacity): (&Limit, &u64)| quota(&name(policy, Some(limit)), *capacity, limit.window().nanos());
+    policy.limits().iter().zip(policy.capacities()).map(item).collect::<Vec<_>>().join(", ")
+}
+
+/// Windows under a second count as one: the field knows no fractions.
+fn quota(name: &str, capacity: u64, window: Nanos) -> String {
+    format!("\"{name}\";q={capacity};w={}", window.secs_ceil())
 }
 
 /// Names are distinct within a policy, and stay when another limit is added.
@@ -64,11 +73,11 @@ fn shown<'a>(policy: &'a Policy, decision: &Decision) -> Option<&'a Limit> {
 }
 
 /// How long until the shown limit has more. A fixed window has more when it ends, a token bucket with its next token. A sliding window
-/// has it with its oldest use, which a decision does not tell: there it is when all of it is back, which is never too early.
-fn more_after(policy: &Policy, decision: &Decision) -> Nanos {
-    let (Algorithm::TokenBucket, Some(limit)) = (policy.algorithm(), shown(policy, decision)) else {
-        return decision.reset_after;
-    };
+/// has it with its oldest use, which a decision does not tell: there, and where the policy is not known, it is when all of it is back,
+/// which is never too early.
+fn more_after(policy: Option<&Policy>, decision: &Decision) -> Nanos {
+    let bucket = policy.filter(|policy| policy.algorithm() == Algorithm::TokenBucket);
+    let Some(limit) = bucket.and_then(|policy| shown(policy, decision)) else { return decision.reset_after };
     // A bucket is full when the last of its missing tokens comes, and they come one by one.
     let a_token = limit.window().nanos().0.div_ceil(limit.requests().max(1)).max(1);
     let whole_tokens = decision.reset_after.0.saturating_sub(1) / a_token;
@@ -141,7 +150,10 @@ mod tests {
         let (tokens, full) =
             (Nanos::from_millis(7_200), Decision { reset_after: Nanos::ZERO, ..decision(true, Retry::Now) });
         let next = Decision { reset_after: tokens, ..full };
-        assert_eq!((more_after(&policy, &next), more_after(&policy, &full)), (Nanos::from_millis(3_600), Nanos::ZERO));
+        assert_eq!(
+            (more_after(Some(&policy), &next), more_after(Some(&policy), &full)),
+            (Nanos::from_millis(3_600), Nanos::ZERO)
+        );
     }
 
     #[test]
@@ -154,6 +166,21 @@ mod tests {
     #[test]
     fn what_can_never_pass_and_who_is_unknown_is_not_told_to_come_back() {
         assert_eq!(fields(&decision(false, Retry::Never), Some(&two_limits())).len(), 2);
-        assert_eq!(fields(&decision(false, Retry::Never), None), []);
+        let unknown = Decision { limit: 0, window: Nanos::ZERO, ..decision(false, Retry::Never) };
+        assert_eq!(fields(&unknown, None), []);
+    }
+
+    #[test]
+    fn a_decision_alone_tells_the_limit_that_it_shows() {
+        let found = fields(&decision(true, Retry::Now), None);
+        let expected = [("ratelimit", "\"default\";r=50;t=31"), ("ratelimit-policy", "\"default\";q=1000;w=3600")];
+        assert_eq!(found, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn where_nobody_could_decide_nothing_is_said_of_the_limit() {
+        let unavailable =
+            Decision { reason: Reason::Unavailable, ..decision(false, Retry::After(Nanos::from_secs(1))) };
+        assert_eq!(fields(&unavailable, None), [("retry-after".to_owned(), "1".to_owned())]);
     }
 }

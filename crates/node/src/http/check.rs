@@ -13,7 +13,6 @@ use drl_limits::{Decision, Reason, Retry};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use crate::http::fields;
 use crate::http::problem::Problem;
 use crate::http::routes::Shared;
 
@@ -108,8 +107,8 @@ pub(super) async fn decide(shared: &Shared, key: LimitKey<'_>, cost: Cost, actio
     let mut headers = HeaderMap::new();
     let known = (decision.reason != Reason::UnknownClient).then(|| shared.policies.get(key)).flatten();
     let policy = known.as_ref().map(|found| &*found.policy);
-    fields::add(&mut headers, &decision, policy);
-    Ok(Decided { decision, headers, shown: fields::shown_name(policy, &decision) })
+    drl_fields::add(&mut headers, &decision, policy);
+    Ok(Decided { decision, headers, shown: drl_fields::shown_name(policy, &decision) })
 }
 
 pub(super) fn key<'a>(namespace: Option<&'a str>, client: &'a [u8]) -> Result<LimitKey<'a>, Problem> {
