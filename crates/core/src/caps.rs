@@ -214,3 +214,15 @@ pub const CLIENT_MESSAGES_IN_FLIGHT_MAX: usize = 16;
 /// Clients whose last decision a routing client remembers, for `on_unavailable`: 64 bytes each, so 8 MiB at most, and nothing at all while
 /// every policy says what the limiter was told to do anyway.
 pub const CLIENT_REMEMBERED_MAX: usize = 131_072;
+
+/// Most connections of one load generator: a node takes 20,000, and a generator with more than this measures itself.
+pub const BENCH_CONNECTIONS_MAX: usize = 1_024;
+
+/// Most calls of one load generator that are under way: each is a task with buffers of some KiB.
+pub const BENCH_CALLS_MAX: usize = 16_384;
+
+/// Most clients that a load generator draws from: 2^32, which is more counters than any node has memory for, and exact as a float.
+pub const BENCH_CLIENTS_MAX: u64 = 1 << 32;
+
+/// Highest rate of an open loop in checks a second: more than two machines exchange.
+pub const BENCH_RATE_MAX: u64 = 100_000_000;

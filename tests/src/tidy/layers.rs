@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("drl-configuration", &["drl-core", "drl-limits"]),
     ("drl-policies", &["drl-core", "drl-test-etcd", "drl-limits", "drl-coordination", "drl-configuration"]),
     ("drl-client", &["drl-core", "drl-proto", "drl-limits", "drl-wire"]),
+    ("drl-bench", &["drl-core", "drl-proto", "drl-wire", "drl-client"]),
     ("drl-host", &["drl-core", "drl-limits", "drl-engine", "drl-store", "drl-configuration"]),
     (
         "drl-membership",
@@ -59,6 +60,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "drl-host",
             "drl-membership",
             "drl-node",
+            "drl-bench",
         ],
     ),
     ("drl-tests", &["drl-core", "drl-test-etcd", "drl-limits", "drl-replay", "drl-embedded", "drl-proto"]),
@@ -74,7 +76,7 @@ const EFFECTS: &[&str] = &["tokio", "rocksdb", "tonic", "rand", "axum", "rustix"
 const HOMES: &[(&str, &[&str])] = &[
     ("rocksdb", &["drl-store"]),
     // In coordination for its error codes: etcd-client's errors are tonic's.
-    ("tonic", &["drl-proto", "drl-coordination", "drl-node", "drl"]),
+    ("tonic", &["drl-proto", "drl-coordination", "drl-bench", "drl-node", "drl"]),
     ("prost", &["drl-proto"]),
     ("tonic-prost", &["drl-proto"]),
     ("tonic-prost-build", &["drl-proto"]),
