@@ -11,7 +11,7 @@
 //! * `outcome.rs` is what came of an errand; `given.rs` a policy that travels with a command; `pause.rs` waits between tries
 //!
 //! Invariants: a check is sent at most once unless its answer says that it was not decided; what is under way to a peer is
-//! bounded; nobody waits longer than its deadline; a peer that refuses connections fails a check at once.
+//! bounded; nobody waits longer than its deadline; a peer that refuses connections fails what is sent to it at once.
 
 mod courier;
 pub(crate) mod errand;
@@ -25,9 +25,10 @@ mod stream;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use drl_core::NodeId;
+use drl_core::{Nanos, NodeId};
+use drl_host::clock;
 use tokio::sync::watch;
 
 use crate::forward::errand::Errand;
@@ -47,11 +48,13 @@ struct Inner {
     me: NodeId,
     placement: watch::Receiver<Arc<Placement>>,
     links: RwLock<BTreeMap<NodeId, Arc<Link>>>,
+    /// Owners without a session and without a link, and since when they were asked for in vain.
+    absent: Mutex<BTreeMap<NodeId, Nanos>>,
 }
 
 impl Forwarder {
     pub(crate) fn new(cluster: Arc<str>, me: NodeId, placement: watch::Receiver<Arc<Placement>>) -> Self {
-        Self { inner: Arc::new(Inner { cluster, me, placement, links: RwLock::default() }) }
+        Self { inner: Arc::new(Inner { cluster, me, placement, links: RwLock::default(), absent: Mutex::default() }) }
     }
 
     /// The name of the cluster.
@@ -87,7 +90,7 @@ impl Forwarder {
         }
         drop(links);
         let Some(address) = address else {
-            return Err(Undelivered::Unreachable { node: node.clone(), reason: "it has no session".into() });
+            return Err(self.absent(node, &placement));
         };
         let mut links = self.inner.links.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(link) = links.get(node).filter(|link| link.serves(Some(address))) {
@@ -96,6 +99,21 @@ impl Forwarder {
         links.retain(|_, link| !link.is_over());
         let link = Arc::new(Link::open(&self.inner.cluster, node, address, self.inner.placement.clone()));
         links.insert(node.clone(), Arc::clone(&link));
+        drop(links);
+        self.inner.absent.lock().unwrap_or_else(PoisonError::into_inner).remove(node);
         Ok(link)
+    }
+
+    fn absent(&self, node: &NodeId, placement: &Placement) -> Undelivered {
+        let mut absent = self.inner.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = match absent.get(node) {
+            Some(since) => *since,
+            None => {
+                // Only owners are missed, so there are no more of them than shards.
+                absent.retain(|node, _| placement.owned_by(node) > 0);
+                *absent.entry(node.clone()).or_insert_with(clock::monotonic)
+            }
+        };
+        Undelivered::Unreachable { node: node.clone(), reason: "it has no session".into(), since }
     }
 }

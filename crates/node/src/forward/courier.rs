@@ -22,7 +22,7 @@ use drl_proto::v1;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use crate::forward::link::Condition;
+use crate::forward::link::{Condition, Trouble};
 use crate::forward::outcome::Undelivered;
 use crate::forward::parcel::{Parcel, Receipt};
 use crate::forward::pause::Pause;
@@ -92,9 +92,9 @@ impl Courier {
                 tracing::warn!(node = %self.node, %reason, "a peer cannot be reached; its checks are refused meanwhile");
             }
             was_down = true;
-            self.condition.is_down(Arc::clone(&reason));
-            if self.is_gone() || !self.refuse_for(pause.next(), &reason).await {
-                return self.refuse_waiting(&reason);
+            let trouble = self.condition.is_down(reason);
+            if self.is_gone() || !self.refuse_for(pause.next(), &trouble).await {
+                return self.refuse_waiting(&trouble);
             }
         }
     }
@@ -179,11 +179,11 @@ impl Courier {
 
     /// Refuses what waits and what comes during `pause`, or until the node is there in another lifetime; says whether anybody may
     /// still send.
-    async fn refuse_for(&mut self, pause: Duration, reason: &Arc<str>) -> bool {
+    async fn refuse_for(&mut self, pause: Duration, trouble: &Trouble) -> bool {
         let Self { held, queue, node, placement, .. } = self;
         let refuse = async {
             while let Some(parcel) = next(held, queue).await {
-                parcel.receipt.fail(unreachable(node, reason));
+                parcel.receipt.fail(trouble.unreachable(node));
             }
         };
         let until = async {
@@ -195,10 +195,10 @@ impl Courier {
         timeout(pause, until).await.unwrap_or(true)
     }
 
-    fn refuse_waiting(&mut self, reason: &Arc<str>) {
+    fn refuse_waiting(&mut self, trouble: &Trouble) {
         self.queue.close();
         while let Ok(parcel) = self.queue.try_recv() {
-            parcel.receipt.fail(unreachable(&self.node, reason));
+            parcel.receipt.fail(trouble.unreachable(&self.node));
         }
     }
 }
@@ -212,10 +212,6 @@ async fn reborn(placement: &mut watch::Receiver<Arc<Placement>>, node: &NodeId) 
         // Nobody tells of placements any more.
         std::future::pending::<()>().await;
     }
-}
-
-fn unreachable(node: &NodeId, reason: &Arc<str>) -> Undelivered {
-    Undelivered::Unreachable { node: node.clone(), reason: Arc::clone(reason) }
 }
 
 /// The next parcel that somebody waits for; `None` when there will be none. Dropping the future loses none.

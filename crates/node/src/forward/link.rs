@@ -1,9 +1,10 @@
 //! The way to one peer as a door sees it: a bounded queue, and whether it is of any use to stand in it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use drl_core::NodeId;
 use drl_core::caps::FORWARD_CHECKS_MAX;
+use drl_core::{Nanos, NodeId};
+use drl_host::clock;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::forward::courier::Courier;
@@ -33,27 +34,50 @@ enum State {
     #[default]
     Usable,
     /// The last try to connect failed.
-    Down(Arc<str>),
+    Down(Trouble),
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone)]
+pub(super) struct Trouble {
+    pub(super) reason: Arc<str>,
+    /// When the first try failed since there was one.
+    pub(super) since: Nanos,
+}
+
+impl Trouble {
+    /// What it means to an errand to `node` that was not sent.
+    pub(super) fn unreachable(&self, node: &NodeId) -> Undelivered {
+        Undelivered::Unreachable { node: node.clone(), reason: Arc::clone(&self.reason), since: self.since }
+    }
 }
 
 impl Condition {
     pub(super) fn is_usable(&self) {
-        self.set(State::Usable);
+        *self.lock() = State::Usable;
     }
 
-    pub(super) fn is_down(&self, reason: Arc<str>) {
-        self.set(State::Down(reason));
+    /// A try failed; says since when all of them have.
+    pub(super) fn is_down(&self, reason: Arc<str>) -> Trouble {
+        let mut state = self.lock();
+        let since = match &*state {
+            State::Usable => clock::monotonic(),
+            State::Down(trouble) => trouble.since,
+        };
+        let trouble = Trouble { reason, since };
+        *state = State::Down(trouble.clone());
+        trouble
     }
 
-    fn set(&self, state: State) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
-    }
-
-    fn trouble(&self) -> Option<Arc<str>> {
-        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+    fn trouble(&self) -> Option<Trouble> {
+        match &*self.lock() {
             State::Usable => None,
-            State::Down(reason) => Some(Arc::clone(reason)),
+            State::Down(trouble) => Some(trouble.clone()),
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,8 +118,8 @@ impl Link {
     /// # Errors
     /// [`Undelivered`]: none of them was sent.
     pub(super) fn send(&self, errands: &[Errand]) -> Result<Waiting, Undelivered> {
-        if let Some(reason) = self.condition.trouble() {
-            return Err(Undelivered::Unreachable { node: self.node.clone(), reason });
+        if let Some(trouble) = self.condition.trouble() {
+            return Err(trouble.unreachable(&self.node));
         }
         let crowded = || Undelivered::Crowded { node: self.node.clone() };
         let checks = u32::try_from(errands.len()).map_err(|_| crowded())?;
@@ -105,7 +129,8 @@ impl Link {
         self.queue.try_send(parcel).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => crowded(),
             mpsc::error::TrySendError::Closed(_) => {
-                Undelivered::Unreachable { node: self.node.clone(), reason: "it has left the cluster".into() }
+                let left = Trouble { reason: "it has left the cluster".into(), since: clock::monotonic() };
+                left.unreachable(&self.node)
             }
         })?;
         Ok(waiting)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use drl_core::{Epoch, Generation, NodeId, ShardId};
+use drl_core::{Epoch, Generation, Nanos, NodeId, ShardId};
 use drl_engine::ownership::Holder;
 use drl_host::NotHere;
 use drl_limits::Decision;
@@ -22,7 +22,12 @@ pub(crate) enum Told {
 pub(crate) enum Undelivered {
     /// Nothing was sent.
     #[error("node {node} cannot be reached: {reason}")]
-    Unreachable { node: NodeId, reason: Arc<str> },
+    Unreachable {
+        node: NodeId,
+        reason: Arc<str>,
+        /// When that began, by this node's clock. A node that has just started may be elsewhere than its key still says.
+        since: Nanos,
+    },
     /// Nothing was sent.
     #[error("too many checks are on their way to node {node}; try again")]
     Crowded { node: NodeId },

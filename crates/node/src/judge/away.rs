@@ -1,5 +1,6 @@
 //! The part of a batch that other nodes decide. It goes round until every errand has an outcome: owners are asked, an owner that
-//! names another one is followed, and what passes by itself is asked again a little later, beginning with this node.
+//! names another one is followed, and what passes by itself is asked again a little later, beginning with this node. So is what was
+//! not sent because its owner is out of reach, for a moment.
 //!
 //! ```text
 //!   toward --(sent at once)--> sent --(answers)--> outcome
@@ -63,7 +64,7 @@ impl Away {
         let shard = shard(&not_here);
         let next = course::after_here(&not_here, forwarder.me(), placement.seat(shard));
         drop(placement);
-        self.go(errand, next, not_here);
+        self.go(errand, next, Refusal::NotHere(not_here));
     }
 
     /// A peer, asked as the owner, said that it does not.
@@ -72,22 +73,23 @@ impl Away {
         if matches!(next, Next::Ask(..)) {
             errand.redirects = errand.redirects.saturating_add(1);
         }
-        self.go(errand, next, not_here);
+        self.go(errand, next, Refusal::NotHere(not_here));
     }
 
-    fn go(&mut self, mut errand: Errand, next: Next, not_here: NotHere) {
+    /// `refusal` is the outcome if there is to be no further try.
+    fn go(&mut self, mut errand: Errand, next: Next, refusal: Refusal) {
         match next {
             Next::Ask(node, epoch) => {
                 errand.check.epoch = epoch.0;
                 self.toward.entry(node).or_default().push(errand);
             }
             Next::Later(patience) if self.since() < patience => self.later.push(errand),
-            Next::Later(_) | Next::Refuse => self.refused.push((errand.index, Refusal::NotHere(not_here))),
+            Next::Later(_) | Next::Refuse => self.refused.push((errand.index, refusal)),
         }
     }
 
     fn since(&self) -> Duration {
-        Duration::from_nanos(clock::monotonic().0.saturating_sub(self.began.0))
+        elapsed(self.began)
     }
 
     /// Sends what can be sent.
@@ -101,8 +103,13 @@ impl Away {
     }
 
     fn undelivered(&mut self, errands: Vec<Errand>, undelivered: &Undelivered) {
-        let refusal = Refusal::Undelivered(undelivered.clone());
-        self.refused.extend(errands.into_iter().map(|errand| (errand.index, refusal.clone())));
+        let next = match undelivered {
+            Undelivered::Unreachable { since, .. } => course::after_out_of_reach(elapsed(*since)),
+            Undelivered::Crowded { .. } | Undelivered::Unanswered { .. } => Next::Refuse,
+        };
+        for errand in errands {
+            self.go(errand, next.clone(), Refusal::Undelivered(undelivered.clone()));
+        }
     }
 
     /// Goes on until every errand has an outcome.
@@ -197,6 +204,10 @@ impl Away {
             sink(index, committed.clone().map(|()| Told::Decided(decision)));
         }
     }
+}
+
+fn elapsed(since: Nanos) -> Duration {
+    Duration::from_nanos(clock::monotonic().0.saturating_sub(since.0))
 }
 
 fn shard(not_here: &NotHere) -> drl_core::ShardId {

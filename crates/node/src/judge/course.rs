@@ -3,6 +3,9 @@
 //! Rule (protocol, suspicion, failover, handoff): an owner that names another one under a newer epoch than ours is believed at
 //! once; one that names an older epoch knows less than we do, and everything else passes by itself: ask again a little later,
 //! beginning with this node. Nobody is followed more than three times.
+//!
+//! A node that cannot be reached may have started anew just now, and its key not be here yet: that passes too. After a moment it
+//! is taken for dead, and from then on its checks cost nobody any time.
 
 use std::time::Duration;
 
@@ -18,6 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long a check waits for a shard that nobody may answer for. A new owner needs some milliseconds to begin; without an owner
 /// nothing comes of waiting.
 const PATIENCE_WITHOUT_OWNER: Duration = Duration::from_millis(300);
+
+/// How long a node may have been out of reach while its checks still wait for it. Started anew, it is there as soon as the watches
+/// tell its new address, which takes milliseconds.
+const PATIENCE_OUT_OF_REACH: Duration = Duration::from_millis(300);
 
 /// What to do about a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +56,11 @@ pub(super) fn after_peer(not_here: &NotHere, me: &NodeId, asked: Epoch, redirect
         }
         _ => Next::Later(patience(not_here)),
     }
+}
+
+/// After nothing could be sent to a node, which has been out of reach for so long.
+pub(super) fn after_out_of_reach(so_long: Duration) -> Next {
+    if so_long < PATIENCE_OUT_OF_REACH { Next::Later(PATIENCE) } else { Next::Refuse }
 }
 
 const fn patience(not_here: &NotHere) -> Duration {
@@ -103,6 +115,13 @@ mod tests {
         assert_eq!(after(6, 0), Next::Ask(node("n3"), Epoch(6)));
         assert_eq!(after(5, 0), Next::Later(PATIENCE));
         assert_eq!(after(6, FORWARD_REDIRECTS_MAX), Next::Refuse);
+    }
+
+    #[test]
+    fn a_node_is_out_of_reach_for_a_moment_before_it_is_taken_for_dead() {
+        assert_eq!(after_out_of_reach(Duration::ZERO), Next::Later(PATIENCE));
+        assert_eq!(after_out_of_reach(Duration::from_millis(299)), Next::Later(PATIENCE));
+        assert_eq!(after_out_of_reach(Duration::from_millis(300)), Next::Refuse);
     }
 
     #[test]

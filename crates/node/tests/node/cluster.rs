@@ -1,5 +1,6 @@
 //! Three nodes: any of them takes any key, and a key has one owner.
 
+mod out_of_reach;
 mod peers;
 mod support;
 mod telling;

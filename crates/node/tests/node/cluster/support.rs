@@ -140,6 +140,22 @@ impl Trio {
         self.placement.send_replace(Arc::new(placement));
     }
 
+    /// Publishes where a node is, or that it has no session. Nobody's records change.
+    pub(super) fn publish_address(&self, node: usize, address: Option<String>) {
+        let mut placement = Placement::clone(&self.placement.borrow());
+        placement.revision += 1;
+        let addresses = address.map(|grpc| NodeAddresses { grpc, ..NodeAddresses::default() });
+        match addresses {
+            Some(addresses) => {
+                let placed =
+                    PlacedNode { generation: Generation(1), addresses, version: "test".to_owned(), draining: false };
+                placement.nodes.insert(id(node), placed);
+            }
+            None => drop(placement.nodes.remove(&id(node))),
+        }
+        self.placement.send_replace(Arc::new(placement));
+    }
+
     /// Changes how a node stands.
     pub(super) fn stand(&self, member: usize, change: impl FnOnce(&mut Standing)) {
         change(&mut self.members[member].standing.lock().unwrap());
