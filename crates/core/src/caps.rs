@@ -165,8 +165,8 @@ pub const ETCD_ENDPOINTS_MAX: usize = 16;
 /// Revisions that embedded coordination remembers for watches. A watch that is further behind gets the whole prefix instead.
 pub const EMBEDDED_HISTORY_MAX: usize = 10_000;
 
-/// Messages of one check stream that are decided and wait for the journal. With the largest messages it covers 65,536 checks, a
-/// frame's worth; a client that does not read its answers holds no more than this.
+/// Messages of one check stream that are decided and wait for the journal, and width of a client session's window of numbers. More than
+/// two of a client's bursts; how many checks they hold together has its own cap.
 pub const STREAM_MESSAGES_IN_FLIGHT_MAX: usize = 64;
 
 /// Broken policies of etcd that are listed with their reasons; the rest is a number. More are not read by anybody.
@@ -226,3 +226,22 @@ pub const BENCH_CLIENTS_MAX: u64 = 1 << 32;
 
 /// Highest rate of an open loop in checks a second: more than two machines exchange.
 pub const BENCH_RATE_MAX: u64 = 100_000_000;
+
+/// Checks of one check stream that are decided and not yet answered: half a MiB, and more than a node decides in a millisecond, which
+/// is what a commit takes. A client that does not read its answers holds no more than this.
+pub const STREAM_CHECKS_IN_FLIGHT_MAX: usize = 8_192;
+
+/// Client sessions of one node: as many as connections. One takes some hundred bytes beside its answers.
+pub const CLIENT_SESSIONS_MAX: usize = CONNECTIONS_MAX;
+
+/// Checks whose answers are kept for one client session until they are settled, some 1.5 MiB: what a client may have on their way to
+/// one node with [`CLIENT_MESSAGES_IN_FLIGHT_MAX`] full messages.
+pub const CLIENT_SESSION_CHECKS_MAX: usize = CLIENT_MESSAGES_IN_FLIGHT_MAX * BATCH_CHECKS_MAX;
+
+/// Checks whose answers are kept for all client sessions of a node, some 200 MiB. Clients that settle what they have read need a
+/// fraction of it; 128 that settle nothing fill it, and further messages with a session are refused as busy.
+pub const CLIENT_SESSIONS_CHECKS_MAX: usize = 128 * CLIENT_SESSION_CHECKS_MAX;
+
+/// How long a client session is kept after its last stream, in seconds: longer than any caller's deadline, so nobody still waits for what
+/// is forgotten then.
+pub const CLIENT_SESSION_IDLE_SECS_MAX: u64 = 30;

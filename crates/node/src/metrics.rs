@@ -33,6 +33,7 @@ pub(crate) struct Metrics {
     connections: [AtomicU64; DOORS.len()],
     turned_away: [AtomicU64; DOORS.len()],
     forwarded: [AtomicU64; Forwarded::ALL.len()],
+    unread: AtomicU64,
 }
 
 /// What stands in the answer of a scrape and is not counted here.
@@ -64,6 +65,7 @@ impl Metrics {
             connections: Default::default(),
             turned_away: Default::default(),
             forwarded: Default::default(),
+            unread: AtomicU64::new(0),
         }
     }
 
@@ -75,6 +77,11 @@ impl Metrics {
     /// A peer was asked to decide a check.
     pub(crate) fn forwarded(&self, outcome: Forwarded) {
         self.forwarded[outcome as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Check streams were ended because nobody took their answers.
+    pub(crate) fn unread(&self, streams: usize) {
+        self.unread.fetch_add(streams as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn connected(&self, door: Door) {
@@ -120,6 +127,12 @@ impl Metrics {
             let count = self.forwarded[outcome as usize].load(Ordering::Relaxed);
             family.labelled("outcome", outcome.as_str(), count);
         }
+        text.family(
+            "drl_streams_unread_total",
+            Kind::Counter,
+            "Check streams that were ended because nobody took their answers.",
+        )
+        .count(self.unread.load(Ordering::Relaxed));
         text.family("drl_policies", Kind::Gauge, "Policies in force.").count(policies.count as u64);
         text.family("drl_policies_broken", Kind::Gauge, "Stored policies that could not be read at the last start.")
             .count(policies.broken as u64);

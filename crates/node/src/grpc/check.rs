@@ -1,23 +1,26 @@
 //! The service `RateLimit`: checks, reset and refund.
 
+use std::sync::Arc;
+
 use drl_core::caps::BATCH_CHECKS_MAX;
 use drl_core::{Cost, ShardTime};
 use drl_proto::v1;
 use drl_proto::v1::rate_limit_server::RateLimit;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::check_stream::{self, Replies};
+use super::check_stream::{Replies, Streams};
 use super::status::{invalid, refused};
 use super::{convert, refusals};
 use crate::judge::Judge;
 
 pub(super) struct CheckService {
     judge: Judge,
+    streams: Arc<Streams>,
 }
 
 impl CheckService {
-    pub(super) const fn new(judge: Judge) -> Self {
-        Self { judge }
+    pub(super) const fn new(judge: Judge, streams: Arc<Streams>) -> Self {
+        Self { judge, streams }
     }
 }
 
@@ -54,7 +57,7 @@ impl RateLimit for CheckService {
         &self,
         request: Request<Streaming<v1::CheckStreamRequest>>,
     ) -> Result<Response<Replies>, Status> {
-        Ok(Response::new(check_stream::serve(self.judge.clone(), request.into_inner())))
+        Ok(Response::new(self.streams.serve(request.into_inner())))
     }
 
     async fn reset(&self, request: Request<v1::ResetRequest>) -> Result<Response<v1::ResetResponse>, Status> {

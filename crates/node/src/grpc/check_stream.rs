@@ -4,74 +4,206 @@
 //!   client --> decide (one lock a message) --> at most 64 under way --> wait for journal and owners --> client
 //! ```
 //!
-//! Invariant: what is decided and not yet sent is bounded. A client that does not read its answers fills that bound, then nothing
-//! more of it is read (HTTP/2 flow control), and nobody else notices.
+//! * `reader.rs` notices that nobody takes the answers
+//!
+//! Invariant: what is decided and not yet sent is bounded, in messages and in checks. A client that does not read its answers fills that
+//! bound, then nothing more of it is read (HTTP/2 flow control), and nobody else notices. There is no task and no queue in between: who
+//! takes the answers drives the stream.
 
+mod reader;
+
+use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use drl_core::caps::STREAM_MESSAGES_IN_FLIGHT_MAX;
+use drl_core::caps::{BATCH_CHECKS_MAX, STREAM_CHECKS_IN_FLIGHT_MAX, STREAM_MESSAGES_IN_FLIGHT_MAX};
+use drl_host::clock;
 use drl_proto::v1;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tokio_stream::{Stream, StreamExt};
+use futures_util::{FutureExt, stream};
+use tokio::time::MissedTickBehavior;
 use tonic::{Status, Streaming};
 
 use super::columns;
+use super::numbered::{Attendance, Sessions};
+use super::status::invalid;
 use crate::judge::answers::Answers;
-use crate::judge::{Judge, Pending, Routing};
+use crate::judge::{Judge, Routing};
+use reader::Readers;
+pub(super) use reader::Replies;
 
-/// What the client reads.
-pub(super) type Replies = Pin<Box<dyn Stream<Item = Result<v1::CheckStreamResponse, Status>> + Send>>;
+/// How often somebody looks for answers that nobody takes and for old sessions.
+const LOOK_EVERY: Duration = Duration::from_millis(2_500);
 
-/// A message that was decided, or was found wanting: it is answered once its answers may leave.
-enum Decided {
-    Checks { number: u64, detail: v1::Detail, answers: Answers, pending: Pending },
-    Wrong(v1::CheckStreamResponse),
+/// The check streams of a door, and what outlives each of them.
+pub(super) struct Streams {
+    judge: Arc<Judge>,
+    sessions: Arc<Sessions>,
+    readers: Arc<Readers>,
 }
 
-/// Serves a stream until the client ends it.
-pub(super) fn serve(judge: Judge, messages: Streaming<v1::CheckStreamRequest>) -> Replies {
-    let (decided, waiting) = mpsc::channel(STREAM_MESSAGES_IN_FLIGHT_MAX);
-    // It ends with the stream: when the client has sent all, when it breaks off, or when its answers have no reader.
-    tokio::spawn(decide_all(judge.clone(), messages, decided));
-    let answers = ReceiverStream::new(waiting).then(move |decided| {
-        let judge = judge.clone();
-        async move { Ok(released(&judge, decided).await) }
-    });
-    Box::pin(answers)
+struct CheckStream {
+    judge: Arc<Judge>,
+    sessions: Arc<Sessions>,
+    messages: Streaming<v1::CheckStreamRequest>,
+    caller: Caller,
+    waiting: VecDeque<Waiting>,
+    /// Checks of messages that are being decided or wait.
+    checks: usize,
+    /// Messages that are being decided or wait, for whoever watches from outside.
+    held: Arc<AtomicUsize>,
+    is_over: bool,
 }
 
-async fn decide_all(judge: Judge, mut messages: Streaming<v1::CheckStreamRequest>, decided: mpsc::Sender<Decided>) {
-    while let Ok(Some(message)) = messages.message().await {
-        if decided.send(decide(&judge, &message).await).await.is_err() {
-            return;
+/// Who sends, as the first message says.
+enum Caller {
+    Unknown,
+    Unnumbered,
+    Numbered(Attendance),
+}
+
+/// A message that was decided, or was found wanting.
+struct Waiting {
+    checks: usize,
+    answer: Pin<Box<dyn Future<Output = v1::CheckStreamResponse> + Send>>,
+}
+
+impl Streams {
+    pub(super) fn new(judge: Judge) -> Self {
+        Self { judge: Arc::new(judge), sessions: Arc::new(Sessions::new()), readers: Arc::default() }
+    }
+
+    /// Serves a stream until the client ends it.
+    pub(super) fn serve(&self, messages: Streaming<v1::CheckStreamRequest>) -> Replies {
+        let held = Arc::<AtomicUsize>::default();
+        let stream = CheckStream {
+            judge: Arc::clone(&self.judge),
+            sessions: Arc::clone(&self.sessions),
+            messages,
+            caller: Caller::Unknown,
+            waiting: VecDeque::new(),
+            checks: 0,
+            held: Arc::clone(&held),
+            is_over: false,
+        };
+        let answers = stream::unfold(stream, |mut stream| async { stream.next().await.map(|answer| (answer, stream)) });
+        Replies::new(&self.readers, Box::pin(answers), held)
+    }
+
+    /// Ends streams whose answers nobody takes, and forgets old sessions, until it is dropped.
+    pub(super) async fn look_after(&self) -> std::convert::Infallible {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        // A process that was stopped for a while has not watched meanwhile.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let unread = self.readers.end_unread();
+            if unread > 0 {
+                self.judge.metrics().unread(unread);
+                tracing::warn!(streams = unread, "ended check streams whose answers nobody took");
+            }
+            self.sessions.forget_old(clock::monotonic());
         }
     }
 }
 
-async fn decide(judge: &Judge, message: &v1::CheckStreamRequest) -> Decided {
+impl CheckStream {
+    /// The next answer. Dropping the future loses none.
+    async fn next(&mut self) -> Option<Result<v1::CheckStreamResponse, Status>> {
+        loop {
+            let reads = !self.is_over && self.has_room();
+            tokio::select! {
+                // What has arrived is decided before anything is answered, so that the journal gets it as early as possible.
+                biased;
+                message = self.messages.message(), if reads => match message {
+                    Ok(Some(message)) => if let Err(refused) = self.take(message).await {
+                        self.is_over = true;
+                        return Some(Err(refused));
+                    },
+                    Ok(None) | Err(_) => self.is_over = true,
+                },
+                answer = Oldest(&mut self.waiting), if !self.waiting.is_empty() => {
+                    self.checks -= self.waiting.pop_front().map_or(0, |waiting| waiting.checks);
+                    self.held.store(self.waiting.len(), Ordering::Relaxed);
+                    return Some(Ok(answer));
+                }
+                else => return None,
+            }
+        }
+    }
+
+    /// Whether another message may be read, however large it is.
+    fn has_room(&self) -> bool {
+        self.waiting.len() < STREAM_MESSAGES_IN_FLIGHT_MAX
+            && self.checks + BATCH_CHECKS_MAX <= STREAM_CHECKS_IN_FLIGHT_MAX
+    }
+
+    /// Decides a message.
+    ///
+    /// # Errors
+    /// Why the stream cannot go on.
+    async fn take(&mut self, message: v1::CheckStreamRequest) -> Result<(), Status> {
+        self.held.store(self.waiting.len() + 1, Ordering::Relaxed);
+        if matches!(self.caller, Caller::Unknown) {
+            self.caller = if message.session.is_empty() {
+                Caller::Unnumbered
+            } else {
+                Caller::Numbered(self.sessions.attend(&message)?)
+            };
+        }
+        let (number, detail) = (message.number, message.detail());
+        let decided = match &self.caller {
+            Caller::Numbered(attendance) if attendance.includes(&message) => {
+                let settled = attendance.decide(&self.judge, &message).await;
+                settled.map(|settled| async move { columns::answer(number, detail, &*settled.await) }.boxed())
+            }
+            Caller::Unnumbered if message.session.is_empty() => decide(&self.judge, &message).await,
+            _ => {
+                Err(invalid("the first message of a stream says to which session it belongs, and this is another one"))
+            }
+        };
+        let (checks, answer) = match decided {
+            Ok(answer) => (message.id_lengths.len(), answer),
+            Err(status) => (0, std::future::ready(columns::failure(number, &status)).boxed()),
+        };
+        self.checks += checks;
+        self.waiting.push_back(Waiting { checks, answer });
+        Ok(())
+    }
+}
+
+/// Decides a message of nobody in particular; what comes is its answer.
+async fn decide(
+    judge: &Arc<Judge>,
+    message: &v1::CheckStreamRequest,
+) -> Result<Pin<Box<dyn Future<Output = v1::CheckStreamResponse> + Send>>, Status> {
     let (number, detail) = (message.number, message.detail());
-    let routing = match message.routing() {
+    let asks = columns::asks(message)?;
+    let mut answers = Answers::default();
+    let pending = judge.decide(&asks, routing(message), &mut answers).await;
+    let judge = Arc::clone(judge);
+    Ok(Box::pin(async move {
+        judge.settle(pending, &mut answers).await;
+        columns::answer(number, detail, &answers)
+    }))
+}
+
+pub(super) fn routing(message: &v1::CheckStreamRequest) -> Routing {
+    match message.routing() {
         v1::Routing::Any => Routing::Any,
         v1::Routing::Here => Routing::Here,
-    };
-    match columns::asks(message) {
-        Ok(asks) => {
-            let mut answers = Answers::default();
-            let pending = judge.decide(&asks, routing, &mut answers).await;
-            Decided::Checks { number, detail, answers, pending }
-        }
-        Err(status) => Decided::Wrong(columns::failure(number, &status)),
     }
 }
 
-/// The answer, once it may leave.
-async fn released(judge: &Judge, decided: Decided) -> v1::CheckStreamResponse {
-    match decided {
-        Decided::Checks { number, detail, mut answers, pending } => {
-            judge.settle(pending, &mut answers).await;
-            columns::answer(number, detail, &answers)
-        }
-        Decided::Wrong(answer) => answer,
+/// Waits for the answer to the oldest message, which stays where it is.
+struct Oldest<'a>(&'a mut VecDeque<Waiting>);
+
+impl Future for Oldest<'_> {
+    type Output = v1::CheckStreamResponse;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.front_mut().map_or(Poll::Pending, |oldest| oldest.answer.as_mut().poll(context))
     }
 }

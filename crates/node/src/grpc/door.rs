@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use drl_core::caps::{GRPC_MESSAGE_BYTES_MAX, GRPC_STREAMS_MAX, HTTP_HEAD_BYTES_MAX};
@@ -23,6 +24,7 @@ use tonic_reflection::server::v1::{ServerReflection, ServerReflectionServer};
 use crate::entrance::Entrance;
 use crate::grpc::admin::AdminService;
 use crate::grpc::check::CheckService;
+use crate::grpc::check_stream::Streams;
 use crate::grpc::limits::LimitsService;
 use crate::grpc::peer::PeerService;
 use crate::grpc::placing::PlacingService;
@@ -48,6 +50,7 @@ pub(crate) struct GrpcDoor {
     router: Router,
     host: Host,
     health: HealthReporter,
+    streams: Arc<Streams>,
     /// Ends what would go on for as long as a peer or a watcher lives.
     closing: CancellationToken,
 }
@@ -65,7 +68,8 @@ impl GrpcDoor {
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX);
         let admin = AdminServer::new(AdminService::new(judge.clone(), surroundings, policies.clone()))
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX);
-        let checks = RateLimitServer::new(CheckService::new(judge))
+        let streams = Arc::new(Streams::new(judge.clone()));
+        let checks = RateLimitServer::new(CheckService::new(judge, Arc::clone(&streams)))
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX);
         // A page of a thousand long policies is larger than what anybody may send.
@@ -84,12 +88,12 @@ impl GrpcDoor {
                 router
             }
         };
-        Self { entrance, router, host, health, closing }
+        Self { entrance, router, host, health, streams, closing }
     }
 
     /// Serves until `stop`, then lets every call that has begun end. Dropping the future closes the rest.
     pub(crate) async fn run(self, stop: CancellationToken) {
-        let Self { entrance, router, host, health, closing } = self;
+        let Self { entrance, router, host, health, streams, closing } = self;
         let (arrived, arrivals) = mpsc::channel::<io::Result<GrpcStream>>(ARRIVALS_MAX);
         let accept = async {
             loop {
@@ -111,6 +115,7 @@ impl GrpcDoor {
                 tracing::warn!(%error, "gRPC door closed with an error");
             },
             never = report_health(host, health) => match never {},
+            never = streams.look_after() => match never {},
         }
     }
 }

@@ -7,6 +7,7 @@ mod http;
 mod idle;
 mod lifecycle;
 mod limits;
+mod numbered;
 mod protocol;
 mod redis_tools;
 mod resp;
