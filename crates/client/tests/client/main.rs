@@ -1,0 +1,9 @@
+//! The routing client against nodes that do what a test says: over real sockets, but without a cluster.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod asking;
+mod connecting;
+mod node;
+mod trouble;
+mod unavailable;
