@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub mod cluster;
+pub mod load;
 pub mod node;
 pub mod resp;
 pub mod tidy;

@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::cluster::http;
 use crate::resp::Connection;
 
 /// A running node.
@@ -109,6 +110,26 @@ impl Node {
     /// The log cannot be read.
     pub fn log(&self) -> Result<String> {
         Ok(std::fs::read_to_string(&self.log)?)
+    }
+
+    /// The number behind a name in its `/metrics`, labels included.
+    ///
+    /// # Errors
+    /// It does not answer, or has no such metric.
+    pub fn metric(&self, name: &str) -> Result<u64> {
+        let (_, page) = http(self, "/metrics")?;
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(line.with_context(|| format!("no {name}"))?.parse()?)
+    }
+
+    /// Sends it a signal by name, `STOP` or `CONT`.
+    ///
+    /// # Errors
+    /// The signal was not sent.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status()?;
+        ensure!(sent.success(), "kill -{name} failed");
+        Ok(())
     }
 
     /// Process id.

@@ -18,6 +18,7 @@ struct Faults {
 
 pub struct Proxy {
     address: SocketAddr,
+    target: watch::Sender<Option<u16>>,
     faults: watch::Sender<Faults>,
     opened: watch::Receiver<u64>,
     task: JoinHandle<()>,
@@ -29,12 +30,33 @@ impl Proxy {
     /// # Errors
     /// When it cannot listen.
     pub async fn start(target_port: u16) -> Result<Self> {
+        let proxy = Self::listen().await?;
+        proxy.forward_to(target_port);
+        Ok(proxy)
+    }
+
+    /// Listens on a free port of loopback, before it is known where to forward to: connections wait for [`Proxy::forward_to`].
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn listen() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (faults, faults_reader) = watch::channel(Faults::default());
         let (opened_writer, opened) = watch::channel(0);
-        let task = tokio::spawn(accept(listener, target_port, faults_reader, opened_writer));
-        Ok(Self { address, faults, opened, task })
+        let (target, target_reader) = watch::channel(None);
+        let task = tokio::spawn(accept(listener, target_reader, faults_reader, opened_writer));
+        Ok(Self { address, target, faults, opened, task })
+    }
+
+    /// New connections are forwarded to this port of loopback.
+    pub fn forward_to(&self, port: u16) {
+        self.target.send_replace(Some(port));
+    }
+
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     #[must_use]
@@ -75,14 +97,25 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, port: u16, faults: watch::Receiver<Faults>, opened: watch::Sender<u64>) {
+async fn accept(
+    listener: TcpListener,
+    target: watch::Receiver<Option<u16>>,
+    faults: watch::Receiver<Faults>,
+    opened: watch::Sender<u64>,
+) {
     while let Ok((client, _)) = listener.accept().await {
         opened.send_modify(|opened| *opened += 1);
-        tokio::spawn(forward(client, port, *opened.borrow(), faults.clone()));
+        tokio::spawn(forward(client, target.clone(), *opened.borrow(), faults.clone()));
     }
 }
 
-async fn forward(client: TcpStream, port: u16, number: u64, mut faults: watch::Receiver<Faults>) {
+async fn forward(
+    client: TcpStream,
+    mut target: watch::Receiver<Option<u16>>,
+    number: u64,
+    mut faults: watch::Receiver<Faults>,
+) {
+    let Some(port) = target.wait_for(Option::is_some).await.ok().and_then(|port| *port) else { return };
     let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut from_client, mut to_client) = client.into_split();

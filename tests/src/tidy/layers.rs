@@ -63,7 +63,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "drl-bench",
         ],
     ),
-    ("drl-tests", &["drl-core", "drl-test-etcd", "drl-limits", "drl-replay", "drl-embedded", "drl-proto"]),
+    ("drl-tests", &["drl-core", "drl-test-etcd", "drl-limits", "drl-replay", "drl-client", "drl-embedded", "drl-proto"]),
 ];
 
 /// Crates that read no clock, do no IO, spawn nothing and draw nothing.
