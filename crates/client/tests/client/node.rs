@@ -20,6 +20,7 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 
 /// What a node does about a message.
+#[expect(clippy::large_enum_variant, reason = "answers are what there is most of")]
 pub(crate) enum Said {
     Answer(v1::CheckStreamResponse),
     /// Nothing, ever.
@@ -166,8 +167,8 @@ impl Service {
     fn unary(&self, what: &'static str) -> Result<(), Status> {
         let inner = self.inner()?;
         inner.asked.lock().unwrap().push(what);
-        let said = (inner.unary.lock().unwrap())(what);
-        said
+        let mut unary = inner.unary.lock().unwrap();
+        unary(what)
     }
 }
 
@@ -305,7 +306,7 @@ pub(crate) async fn check(limiter: &RateLimiter, client: &str) -> Decision {
 /// What came of it, and how long it took.
 pub(crate) async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
     let since = Instant::now();
-    let done = tokio::time::timeout(Duration::from_secs(20), work).await.expect("it ends by itself");
+    let done = tokio::time::timeout(Duration::from_secs(20), work).await.unwrap();
     (done, since.elapsed())
 }
 

@@ -199,7 +199,7 @@ fn a_runtime_that_ends_fails_what_is_under_way_and_what_comes_after() {
     let node = servers.block_on(Node::start());
     let clients = tokio::runtime::Runtime::new().unwrap();
     let limiter =
-        clients.block_on(drl_client::RateLimiter::connect([node.endpoint()])).unwrap().within(Duration::from_secs(60));
+        clients.block_on(drl_client::RateLimiter::connect([node.endpoint()])).unwrap().within(Duration::from_mins(1));
     let blocking = limiter.strict().blocking();
     assert!(blocking.check(request("alice")).unwrap().allowed);
     node.does(|_| Said::Silence);
