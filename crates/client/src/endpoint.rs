@@ -22,6 +22,9 @@ const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from
 /// A placement of 16,384 shards with the longest names.
 const PLACEMENT_BYTES_MAX: usize = 16 << 20;
 
+/// What is said of a connection that ended by itself.
+pub(crate) const LOST: &str = "the connection was lost";
+
 /// What a line reads ahead of the carrier. A connection that is not used holds none of it.
 const WINDOW_BYTES: u32 = 1 << 20;
 
@@ -98,7 +101,7 @@ fn network(status: &Status) -> Arc<str> {
             Some(ErrorKind::ConnectionRefused) => return "nothing listens there".into(),
             Some(ErrorKind::TimedOut) => return format!("no connection within {OPEN_TIMEOUT:?}").into(),
             Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof) => {
-                return "the connection was lost".into();
+                return LOST.into();
             }
             _ => {}
         }

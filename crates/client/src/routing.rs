@@ -55,10 +55,19 @@ struct World {
     placement: Arc<watch::Sender<Placement>>,
     /// Rung when an owner says that the placement is behind.
     doubt: Arc<Notify>,
-    lines: RwLock<BTreeMap<NodeName, Arc<Line>>>,
+    lines: RwLock<BTreeMap<(NodeName, Purpose), Arc<Line>>>,
     fallback: Fallback,
     /// From when on the fallback counts time.
     began: Instant,
+}
+
+/// What a line is for. A node answers the messages of a stream in order, so what it has to pass on must not stand before what it owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Purpose {
+    /// Checks of shards that the node owns.
+    Owner,
+    /// Checks that it passes on to an owner which cannot be reached from here.
+    Detour,
 }
 
 /// When a call has to be over.
@@ -140,21 +149,22 @@ impl World {
     ///
     /// # Errors
     /// There is no way; for people.
-    fn line(&self, owner: &Owner) -> Result<Arc<Line>, Arc<str>> {
+    fn line(&self, owner: &Owner, purpose: Purpose) -> Result<Arc<Line>, Arc<str>> {
+        let key = (Arc::clone(&owner.node), purpose);
         let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(line) = lines.get(&owner.node).filter(|line| line.serves(owner)) {
+        if let Some(line) = lines.get(&key).filter(|line| line.serves(owner)) {
             return Ok(Arc::clone(line));
         }
         drop(lines);
         let mut lines = self.lines.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(line) = lines.get(&owner.node).filter(|line| line.serves(owner)) {
+        if let Some(line) = lines.get(&key).filter(|line| line.serves(owner)) {
             return Ok(Arc::clone(line));
         }
         let placement = self.placement.borrow();
-        lines.retain(|node, _| placement.address(node).is_some());
+        lines.retain(|(node, _), _| placement.address(node).is_some());
         drop(placement);
         let line = Arc::new(Line::open(owner.clone(), self.placement.subscribe(), &self.runtime)?);
-        lines.insert(Arc::clone(&owner.node), Arc::clone(&line));
+        lines.insert(key, Arc::clone(&line));
         Ok(line)
     }
 }

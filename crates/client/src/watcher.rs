@@ -158,7 +158,12 @@ async fn first(address: &str) -> Result<(v1::PlacementUpdate, Streaming<v1::Plac
         update.map(|update| (update, updates)).ok_or_else(|| tonic::Status::unavailable("it ended the stream"))
     };
     match timeout(OPEN_TIMEOUT, asked).await {
-        Ok(told) => told.map_err(|status| endpoint::sentence(&status)),
+        Ok(told) => told.map_err(|status| match endpoint::sentence(&status) {
+            lost if *lost == *endpoint::LOST => {
+                "it closed the connection before it said anything; is it a node's gRPC address?".into()
+            }
+            reason => reason,
+        }),
         Err(_) => Err(format!("no answer within {OPEN_TIMEOUT:?}").into()),
     }
 }

@@ -10,11 +10,11 @@ use drl_limits::Decision;
 use drl_proto::v1;
 use drl_wire::Answered;
 
-use super::{Deadline, World};
+use super::{Deadline, Purpose, World};
 use crate::chance;
 use crate::course::{self, Next};
 use crate::error::CheckError;
-use crate::line::parcel::{Checks, Waiting};
+use crate::line::parcel::{Checks, Reply, Waiting};
 use crate::line::{Failure, Line};
 use crate::placement::Owner;
 
@@ -114,14 +114,11 @@ impl World {
                 },
                 Err(failure) => Err(failure),
             };
+            if let Some(line) = line.as_deref().filter(|_| is_detour && is_in_vain(&reply)) {
+                line.detour_failed();
+            }
             match reply {
-                Ok(told) => {
-                    let owner = line.as_deref();
-                    if let Some(line) = owner.filter(|_| is_detour && told.iter().any(is_dead_end)) {
-                        line.detour_failed();
-                    }
-                    self.heard(owed, told, owner, answers, &mut left);
-                }
+                Ok(told) => self.heard(owed, told, line.as_deref(), answers, &mut left),
                 Err(failure) => failed(&owed, &failure, line.as_deref(), deadline, answers, &mut left),
             }
         }
@@ -161,7 +158,7 @@ impl World {
 
     fn dispatch<'a>(&self, group: Group<'a>, deadline: Deadline) -> Sent<'a> {
         let Group { owner, mut checks, owed } = group;
-        let line = match self.line(&owner) {
+        let line = match self.line(&owner, Purpose::Owner) {
             Ok(line) => line,
             Err(reason) => {
                 return Sent { line: None, is_detour: false, owed, waiting: Err(Failure::Unsent { reason }) };
@@ -179,7 +176,7 @@ impl World {
     fn detour(&self, owner: &Owner) -> Option<Arc<Line>> {
         let others: Vec<Owner> = self.placement.borrow().nodes().filter(|other| other.node != owner.node).collect();
         let (front, back) = others.split_at(chance::place(others.len()));
-        let mut lines = back.iter().chain(front).filter_map(|other| self.line(other).ok());
+        let mut lines = back.iter().chain(front).filter_map(|other| self.line(other, Purpose::Detour).ok());
         lines.find(|line| line.trouble().is_none())
     }
 
@@ -231,10 +228,13 @@ impl World {
     }
 }
 
-/// Whether a node that should pass a check on could not.
-fn is_dead_end(told: &Answered) -> bool {
-    told.as_ref()
-        .is_err_and(|refusal| matches!(refusal.kind(), v1::RefusalKind::Unavailable | v1::RefusalKind::Uncertain))
+/// Whether a node that should pass checks on could not.
+fn is_in_vain(reply: &Reply) -> bool {
+    let is_dead_end = |told: &Answered| {
+        let kind = told.as_ref().err().map(v1::Refusal::kind);
+        matches!(kind, Some(v1::RefusalKind::Unavailable | v1::RefusalKind::Uncertain))
+    };
+    reply.as_ref().map_or(true, |told| told.iter().any(is_dead_end))
 }
 
 /// None of the checks has an answer.

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use super::{Deadline, World};
+use super::{Deadline, Purpose, World};
 use crate::chance::Pause;
 use crate::endpoint;
 use crate::error::CheckError;
@@ -97,8 +97,10 @@ where
         let mut reason: Arc<str> = "there was no time to ask anybody".into();
         while !deadline.is_over() {
             let owner = of_world.owner(shard);
-            let line =
-                owner.map_or_else(|| Err("nobody owns the client's shard now".into()), |owner| of_world.line(&owner));
+            let line = owner.map_or_else(
+                || Err("nobody owns the client's shard now".into()),
+                |owner| of_world.line(&owner, Purpose::Owner),
+            );
             match line {
                 Ok(line) => match timeout(deadline.left(), request(line.channel())).await {
                     Ok(Ok(done)) => return Ok(done),
