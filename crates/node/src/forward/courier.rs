@@ -197,7 +197,8 @@ impl Courier {
 
     fn refuse_waiting(&mut self, trouble: &Trouble) {
         self.queue.close();
-        while let Ok(parcel) = self.queue.try_recv() {
+        let queued = std::iter::from_fn(|| self.queue.try_recv().ok());
+        for parcel in self.held.take().into_iter().chain(queued) {
             parcel.receipt.fail(trouble.unreachable(&self.node));
         }
     }

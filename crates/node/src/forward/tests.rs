@@ -55,6 +55,11 @@ async fn answered(waiting: Waiting) -> Result<Vec<u64>, Undelivered> {
     Ok(answers.into_iter().map(client).collect())
 }
 
+/// What comes of one check. A courier that has found out meanwhile has it refused at the door, else it is refused in the queue.
+async fn asked(forwarder: &Forwarder, client: usize) -> Result<Vec<u64>, Undelivered> {
+    answered(forwarder.send(&peer_id(), &errands([client]))?).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_finds_who_waits_for_it_in_whichever_order_messages_are_answered() {
     let mut peer = ScriptedPeer::start().await;
@@ -121,21 +126,50 @@ async fn a_peer_that_dies_fails_what_was_sent_and_is_found_again() {
     peer.break_off().await;
     let lost = answered(sent).await.unwrap_err();
     assert!(matches!(lost, Undelivered::Unanswered { .. }), "{lost}: it may have been charged");
-    // A connection that was lost young is not tried again at once; until then nothing is sent.
+    // A connection that was lost young is not tried again at once; until then nothing is sent, be it refused at the door or, when
+    // it came in before the loss was known there, in the queue.
     let again = timeout(DEADLINE, async {
         loop {
-            match forwarder.send(&peer_id(), &errands([2])) {
-                Ok(waiting) => break waiting,
-                Err(undelivered) => assert!(matches!(undelivered, Undelivered::Unreachable { .. })),
-            }
+            let refused = match forwarder.send(&peer_id(), &errands([2])) {
+                Ok(waiting) => {
+                    let mut outcome = Box::pin(answered(waiting));
+                    tokio::select! {
+                        message = peer.message() => break (outcome, message),
+                        refused = &mut outcome => refused.unwrap_err(),
+                    }
+                }
+                Err(refused) => refused,
+            };
+            assert!(matches!(refused, Undelivered::Unreachable { .. }), "{refused}");
             tokio::task::yield_now().await;
         }
     });
-    let again = again.await.unwrap();
-    let message = peer.message().await;
+    let (again, message) = again.await.unwrap();
     assert_eq!(message.checks.len(), 1, "what was lost is not sent again");
     peer.answer(&message).await;
-    assert_eq!(answered(again).await.unwrap(), [2]);
+    assert_eq!(again.await.unwrap(), [2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_sent_to_a_peer_that_is_gone_was_not_sent() {
+    let mut peer = ScriptedPeer::start().await;
+    let (forwarder, current) = forwarder(&peer.address);
+    let mut sent = Vec::new();
+    for client in 0..FORWARD_MESSAGES_IN_FLIGHT_MAX {
+        sent.push(forwarder.send(&peer_id(), &errands([client])).unwrap());
+        peer.hold().await;
+    }
+    let [large, held, queued] = [(); 3].map(|()| forwarder.send(&peer_id(), &errands(0..MORE_THAN_HALF)).unwrap());
+    peer.answer_held_first().await;
+    assert_eq!(peer.message().await.checks.len(), MORE_THAN_HALF, "the next one does not fit");
+    current.send_replace(placement(&peer_id(), "elsewhere:1"));
+    peer.break_off().await;
+    let lost = answered(large).await.unwrap_err();
+    assert!(matches!(lost, Undelivered::Unanswered { .. }), "{lost}");
+    for unsent in [held, queued] {
+        let refused = answered(unsent).await.unwrap_err();
+        assert!(matches!(refused, Undelivered::Unreachable { .. }), "{refused}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,8 +178,7 @@ async fn a_peer_that_refuses_connections_fails_a_check_at_once() {
     let address = listener.local_addr().unwrap().to_string();
     drop(listener);
     let (forwarder, _placement) = forwarder(&address);
-    let first = forwarder.send(&peer_id(), &errands([1])).unwrap();
-    let first = timeout(Duration::from_millis(500), answered(first)).await.unwrap().unwrap_err();
+    let first = timeout(Duration::from_millis(500), asked(&forwarder, 1)).await.unwrap().unwrap_err();
     assert!(matches!(first, Undelivered::Unreachable { .. }), "{first}");
     assert!(first.to_string().contains(&address), "{first}");
     let second = forwarder.send(&peer_id(), &errands([1])).unwrap_err();
@@ -238,8 +271,7 @@ async fn whoever_else_listens_there_is_not_taken_for_the_peer() {
     let other = ScriptedPeer::start_refusing("node \"other\" is here").await;
     for (address, reason) in [(stranger, ""), (alone, "runs alone"), (other.address.clone(), "\"other\" is here")] {
         let (forwarder, _placement) = forwarder(&address);
-        let waiting = forwarder.send(&peer_id(), &errands([1])).unwrap();
-        let failed = answered(waiting).await.unwrap_err();
+        let failed = asked(&forwarder, 1).await.unwrap_err();
         assert!(matches!(failed, Undelivered::Unreachable { .. }), "{failed}");
         assert!(failed.to_string().contains(reason), "{failed}");
     }

@@ -75,6 +75,11 @@ impl ScriptedPeer {
         }
     }
 
+    pub(super) async fn answer_held_first(&mut self) {
+        let message = self.held.remove(0);
+        self.answer(&message).await;
+    }
+
     /// Answers each check with the number of its client.
     pub(super) async fn answer(&self, message: &v1::ForwardRequest) {
         self.say(message.number, message.checks.iter().map(answer).collect()).await;
