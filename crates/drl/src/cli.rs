@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use crate::commands::bench::{Bench, BenchEcho};
 use crate::commands::check::Check;
 use crate::commands::cluster::Cluster;
 use crate::commands::completions::Completions;
@@ -30,6 +31,7 @@ Examples:
   drl explain alice                 which policy applies and why, and what is used
   drl cluster status                is all well?
   drl replay access.log --key ip --limit 60 --window 1m
+  drl bench --batch 256             how much, and how fast?
 
 Units: windows and other spans are 500ms, 10s, 5m, 1h30m, 7d.
 Data goes to stdout, talk to stderr.
@@ -55,6 +57,9 @@ pub(crate) enum Command {
     Explain(Explain),
     Cluster(Cluster),
     Replay(Replay),
+    Bench(Box<Bench>),
+    #[command(hide = true)]
+    BenchEcho(BenchEcho),
     Completions(Completions),
     Man(Man),
 }

@@ -1,5 +1,6 @@
 //! One file per subcommand: its flags, its help, and what it does.
 
+pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod cluster;
 pub(crate) mod completions;
@@ -33,6 +34,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Verdict> {
         Command::Explain(explain) => explain.run(),
         Command::Cluster(cluster) => cluster.run(),
         Command::Replay(replay) => replay.run(),
+        Command::Bench(bench) => bench.run(),
+        Command::BenchEcho(echo) => echo.run(),
         Command::Completions(completions) => completions.run(),
         Command::Man(_) => Man::run(),
     }

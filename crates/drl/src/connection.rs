@@ -43,6 +43,10 @@ impl ConnectionArgs {
         block_on(async { talk(self.connect().await?).await })
     }
 
+    pub(crate) const fn endpoint(&self) -> &HostPort {
+        &self.endpoint
+    }
+
     pub(crate) const fn timeout(&self) -> Window {
         self.timeout
     }

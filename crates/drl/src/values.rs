@@ -8,7 +8,8 @@ use std::sync::Arc;
 use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 use drl_core::caps::COST_MAX;
-use drl_core::{ClientId, Cost, InvalidClientId, InvalidCost, InvalidNamespace, Namespace};
+use drl_core::{ClientId, Cost, InvalidClientId, InvalidCost, InvalidNamespace, Namespace, Nanos};
+use drl_limits::{InvalidWindow, Window};
 
 /// Reads a value by its `FromStr` and tells help and completions which names exist.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +81,14 @@ pub(crate) fn refunded_cost(text: &str) -> Result<u64, InvalidUnits> {
         0 => Err(InvalidUnits::Nothing),
         units => Ok(units),
     }
+}
+
+/// A span of time, or `0` for none.
+///
+/// # Errors
+/// [`InvalidWindow`].
+pub(crate) fn span_or_zero(text: &str) -> Result<Nanos, InvalidWindow> {
+    if ["0", "0s"].contains(&text) { Ok(Nanos::ZERO) } else { text.parse().map(Window::nanos) }
 }
 
 /// Requests of a limit, or a burst: 1 to 2^53.

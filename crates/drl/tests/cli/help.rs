@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use crate::process::{command, drl, finish};
 
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 20] = [
     &["dev"],
     &["serve"],
     &["limits"],
@@ -22,6 +22,7 @@ const COMMANDS: [&[&str]; 19] = [
     &["cluster", "nodes"],
     &["cluster", "shards"],
     &["replay"],
+    &["bench"],
     &["completions"],
     &["man"],
 ];
