@@ -43,7 +43,8 @@ pub enum PolicyOf<'a> {
 #[must_use = "an admission may leave only when its frame is committed: await Host::committed"]
 pub struct Ticket {
     pub(crate) commit: Option<CommitNo>,
-    /// Under which epoch each admission was decided. A node that stands alone owns everything and notes nothing.
+    /// Every shard with an admission, once for each batch, and under which epoch it was decided. A node that stands alone owns
+    /// everything and notes nothing.
     pub(crate) decided: Vec<(ShardId, Epoch)>,
 }
 

@@ -12,6 +12,7 @@ use drl_store::Store;
 
 use crate::error::{OpenError, Stopped};
 use crate::inner::{Committer, Inner, Phase, State};
+use crate::noted::Noted;
 use crate::options::{Cluster, HostOptions};
 use crate::ownership::{Ownership, Signals, ring};
 use crate::progress::Progress;
@@ -75,7 +76,8 @@ impl Host {
         signals: Option<Signals>,
     ) -> Result<Self, OpenError> {
         let recovery::Recovered { ledger, committed, identity, doubts } = recovered;
-        let state = State { ledger, phase: Phase::Serving, committer: Committer::Busy, open_since: None };
+        let noted = if signals.is_some() { Noted::of(options.shards) } else { Noted::none() };
+        let state = State { ledger, noted, phase: Phase::Serving, committer: Committer::Busy, open_since: None };
         let inner = Arc::new(Inner {
             state: Mutex::new(state),
             work: Condvar::new(),

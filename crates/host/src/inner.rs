@@ -11,6 +11,7 @@ use drl_engine::Ledger;
 use drl_store::Store;
 
 use crate::error::Stopped;
+use crate::noted::Noted;
 use crate::options::HostOptions;
 use crate::ownership::Signals;
 use crate::progress::Progress;
@@ -33,6 +34,7 @@ pub(crate) struct Inner {
 
 pub(crate) struct State {
     pub(crate) ledger: Ledger,
+    pub(crate) noted: Noted,
     pub(crate) phase: Phase,
     pub(crate) committer: Committer,
     /// Monotonic time of the oldest change in the open frame; `None` when it is empty.

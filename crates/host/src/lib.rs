@@ -15,6 +15,7 @@ mod facts;
 mod host;
 mod inner;
 mod meta;
+mod noted;
 mod options;
 mod ownership;
 mod progress;

@@ -13,6 +13,9 @@ use crate::error::{CheckError, NotReleased, Refused};
 use crate::options::UnknownClient;
 use crate::unknown::unknown;
 
+#[cfg(test)]
+mod tests;
+
 /// A check that found its shard; the configuration is held for as long as the batch is decided.
 struct Located<'a> {
     shard: ShardId,
@@ -74,10 +77,12 @@ impl Host {
         let mut outcome = Outcome::Unchanged;
         let is_complete = inner.configuration.is_complete();
         let unknown_client = if is_complete { inner.options.unknown_client } else { UnknownClient::Deny };
+        // No epoch changes while the lock is held, so a shard has one for the whole batch.
+        state.noted.begin();
         for (ask, located) in asks.iter().zip(&located) {
             let answer = state.ledger.stamp(located.shard, ask.epoch, now).map(|stamp| {
                 let (decision, changed) = decide_one(&mut state.ledger, ask, located, stamp.at, unknown_client);
-                if changed == Outcome::Changed && inner.signals.is_some() {
+                if changed == Outcome::Changed && inner.signals.is_some() && state.noted.is_first(located.shard) {
                     ticket.decided.push((located.shard, stamp.epoch));
                 }
                 outcome = outcome.max(changed);
