@@ -29,6 +29,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["drl-core", "drl-limits", "drl-engine", "drl-store", "drl-coordination", "drl-configuration", "drl-host"],
     ),
     ("drl-embedded", &["drl-core", "drl-limits", "drl-store", "drl-configuration", "drl-client", "drl-host"]),
+    // In process for its tests and examples.
+    ("drl-tower", &["drl-core", "drl-limits", "drl-fields", "drl-client", "drl-embedded"]),
     (
         "drl-node",
         &[
@@ -63,7 +65,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "drl-bench",
         ],
     ),
-    ("drl-tests", &["drl-core", "drl-test-etcd", "drl-limits", "drl-replay", "drl-client", "drl-embedded", "drl-proto"]),
+    (
+        "drl-tests",
+        &["drl-core", "drl-test-etcd", "drl-limits", "drl-replay", "drl-client", "drl-embedded", "drl-proto"],
+    ),
 ];
 
 /// Crates that read no clock, do no IO, spawn nothing and draw nothing.
@@ -76,11 +81,11 @@ const EFFECTS: &[&str] = &["tokio", "rocksdb", "tonic", "rand", "axum", "rustix"
 const HOMES: &[(&str, &[&str])] = &[
     ("rocksdb", &["drl-store"]),
     // In coordination for its error codes: etcd-client's errors are tonic's.
-    ("tonic", &["drl-proto", "drl-coordination", "drl-bench", "drl-node", "drl"]),
+    ("tonic", &["drl-proto", "drl-coordination", "drl-client", "drl-bench", "drl-tower", "drl-node", "drl"]),
     ("prost", &["drl-proto"]),
     ("tonic-prost", &["drl-proto"]),
     ("tonic-prost-build", &["drl-proto"]),
-    ("axum", &["drl-node"]),
+    ("axum", &["drl-tower", "drl-node"]),
     ("clap", &["drl"]),
     ("toml", &["drl"]),
     // A library says exactly what can go wrong; only programs and tests may lump it together (see `may_name`).
