@@ -77,7 +77,7 @@ pub async fn in_force(limiter: &RateLimiter, clients: &[String], limit: u64) -> 
     Ok(())
 }
 
-/// Numbers that look like chance (SplitMix64, Steele et al. 2014), the same ones for the same seed.
+/// Numbers that look like chance (`SplitMix64`, Steele et al. 2014), the same ones for the same seed.
 #[derive(Debug, Clone)]
 pub struct Chance(u64);
 

@@ -108,6 +108,9 @@ fn network(status: &Status) -> Arc<str> {
         last = error.to_string();
         cause = error.source();
     }
+    if last.contains("connection closed") {
+        return LOST.into();
+    }
     // HTTP/2 did not come about.
     let is_other_protocol = ["frame with invalid size", "PROTOCOL_ERROR", "invalid", "FRAME_SIZE", "http2 error"];
     if is_other_protocol.iter().any(|sign| last.contains(sign)) {

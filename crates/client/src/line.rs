@@ -53,7 +53,8 @@ pub(crate) enum Failure {
 #[derive(Debug)]
 pub(crate) struct Line {
     owner: Owner,
-    queue: mpsc::Sender<Parcel>,
+    /// Boxed: a queue has room for 32 from the start, and an idle client should be small.
+    queue: mpsc::Sender<Box<Parcel>>,
     /// A place for each check that is on its way.
     room: Arc<Semaphore>,
     condition: Arc<Condition>,
@@ -178,7 +179,7 @@ impl Line {
         let count = u32::try_from(checks.len()).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(count).map_err(|_| Failure::Busy)?;
         let (parcel, waiting) = Parcel::new(checks, deadline, room);
-        self.queue.try_send(parcel).map_err(|error| match error {
+        self.queue.try_send(Box::new(parcel)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Failure::Busy,
             mpsc::error::TrySendError::Closed(_) => Failure::Unsent { reason: "the connection was given up".into() },
         })?;

@@ -1,9 +1,11 @@
 //! Follows the placement: from one node at a time, from another one when that node is gone, is behind, or somebody says that it is.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drl_core::caps::SHARDS_MAX;
 use drl_proto::v1;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
@@ -78,9 +80,18 @@ impl Watcher {
     /// Takes what the node tells until it does not, or is in doubt.
     async fn listen(&mut self, placement: &watch::Sender<Placement>, doubt: &Notify) -> Arc<str> {
         let since = Instant::now();
+        let in_doubt = async {
+            loop {
+                doubt.notified().await;
+                if since.elapsed() > CATCH_UP {
+                    return;
+                }
+            }
+        };
+        let mut in_doubt = pin!(in_doubt);
         loop {
             tokio::select! {
-                update = self.updates.message() => match update {
+                update = whole(&mut self.updates) => match update {
                     // It told the truth so far: if it goes back now, then because the cluster did.
                     Ok(Some(update)) => if let Err(reason) = take(placement, update, Trust::Any) {
                         return reason.to_string().into();
@@ -88,9 +99,7 @@ impl Watcher {
                     Ok(None) => return "it ended the stream".into(),
                     Err(status) => return endpoint::sentence(&status),
                 },
-                () = doubt.notified() => if since.elapsed() > CATCH_UP {
-                    return "an owner says that it is behind".into();
-                },
+                () = &mut in_doubt => return "an owner says that it is behind".into(),
             }
         }
     }
@@ -154,7 +163,7 @@ async fn first(address: &str) -> Result<(v1::PlacementUpdate, Streaming<v1::Plac
     let mut client = endpoint::placements(endpoint::channel(address)?);
     let asked = async {
         let mut updates = client.watch(v1::WatchPlacementRequest {}).await?.into_inner();
-        let update = updates.message().await?;
+        let update = whole(&mut updates).await?;
         update.map(|update| (update, updates)).ok_or_else(|| tonic::Status::unavailable("it ended the stream"))
     };
     match timeout(OPEN_TIMEOUT, asked).await {
@@ -166,6 +175,17 @@ async fn first(address: &str) -> Result<(v1::PlacementUpdate, Streaming<v1::Plac
         }),
         Err(_) => Err(format!("no answer within {OPEN_TIMEOUT:?}").into()),
     }
+}
+
+/// The next update, of all its messages. Dropping the future loses what came of it: then the stream is of no use any more.
+async fn whole(updates: &mut Streaming<v1::PlacementUpdate>) -> Result<Option<v1::PlacementUpdate>, tonic::Status> {
+    let Some(mut update) = updates.message().await? else { return Ok(None) };
+    while update.more {
+        let Some(piece) = updates.message().await? else { return Ok(None) };
+        update.more = piece.more && update.seats.len() < usize::from(SHARDS_MAX);
+        update.seats.extend(piece.seats);
+    }
+    Ok(Some(update))
 }
 
 /// The list, beginning anywhere.

@@ -245,3 +245,6 @@ pub const CLIENT_SESSIONS_CHECKS_MAX: usize = 128 * CLIENT_SESSION_CHECKS_MAX;
 /// How long a client session is kept after its last stream, in seconds: longer than any caller's deadline, so nobody still waits for what
 /// is forgotten then.
 pub const CLIENT_SESSION_IDLE_SECS_MAX: u64 = 30;
+
+/// Seats in one message of a watched placement: some KiB. A reader keeps the memory of its largest message for as long as it watches.
+pub const PLACEMENT_SEATS_PER_MESSAGE: usize = 128;

@@ -15,11 +15,7 @@ impl Embedded {
 }
 
 impl Backend for Embedded {
-    fn check<'a>(
-        &'a self,
-        checks: &'a [CheckRequest<'a>],
-        _: Terms,
-    ) -> Answer<'a, Vec<Result<Decision, CheckError>>> {
+    fn check<'a>(&'a self, checks: &'a [CheckRequest<'a>], _: Terms) -> Answer<'a, Vec<Result<Decision, CheckError>>> {
         Box::pin(async move {
             let asks: Vec<Ask<'_>> = checks.iter().map(|check| ask(check, Action::Charge)).collect();
             let mut answers = Vec::with_capacity(asks.len());

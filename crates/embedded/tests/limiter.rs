@@ -87,7 +87,8 @@ fn a_check_tells_how_things_stand() {
     limiter.refund(request("alice").cost(4).unwrap(), None).unwrap();
     assert_eq!(limiter.peek(request("alice")).unwrap().remaining, 10);
     let batch = [request("alice").cost(10).unwrap(), request("alice"), request("bob")];
-    let allowed: Vec<bool> = limiter.check_batch(&batch).into_iter().map(|decision| decision.unwrap().allowed).collect();
+    let allowed: Vec<bool> =
+        limiter.check_batch(&batch).into_iter().map(|decision| decision.unwrap().allowed).collect();
     assert_eq!(allowed, [true, false, true]);
     limiter.reset(request("alice")).unwrap();
     assert_eq!(limiter.peek(request("alice")).unwrap().remaining, 10);
@@ -103,7 +104,9 @@ fn what_cannot_be_asked_is_an_error_and_never_an_admission() {
     let limiter = open(dir.path(), ten_an_hour()).blocking();
     assert!(!limiter.allow_request(""));
     let too_many = vec![request("alice"); 1_025];
-    assert!(matches!(limiter.check_batch(&too_many), Err(CheckError::Busy { .. })));
+    let answers = limiter.check_batch(&too_many);
+    let too_long = CheckError::Invalid(InvalidRequest::BatchTooLong { count: 1_025 });
+    assert!(answers.len() == 1_025 && answers.iter().all(|answer| answer.as_ref() == Err(&too_long)));
 }
 
 #[test]

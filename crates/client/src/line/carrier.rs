@@ -23,6 +23,7 @@ use drl_core::caps::STREAM_MESSAGES_IN_FLIGHT_MAX;
 use drl_proto::v1;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
@@ -42,7 +43,7 @@ const DEMAND: Duration = Duration::from_secs(5);
 pub(super) struct Carrier {
     owner: Owner,
     placement: watch::Receiver<Placement>,
-    queue: mpsc::Receiver<Parcel>,
+    queue: mpsc::Receiver<Box<Parcel>>,
     condition: Arc<Condition>,
     outbox: Outbox,
     /// When somebody last wanted something.
@@ -51,7 +52,7 @@ pub(super) struct Carrier {
 
 /// An open stream.
 struct Open {
-    requests: mpsc::Sender<v1::CheckStreamRequest>,
+    requests: mpsc::Sender<Box<v1::CheckStreamRequest>>,
     answers: Streaming<v1::CheckStreamResponse>,
 }
 
@@ -68,7 +69,7 @@ impl Carrier {
     pub(super) fn new(
         owner: Owner,
         placement: watch::Receiver<Placement>,
-        queue: mpsc::Receiver<Parcel>,
+        queue: mpsc::Receiver<Box<Parcel>>,
         condition: Arc<Condition>,
     ) -> Self {
         let outbox = Outbox::new(chance::session());
@@ -81,7 +82,7 @@ impl Carrier {
         loop {
             if self.is_at_rest() {
                 let Some(parcel) = self.queue.recv().await else { return };
-                self.take(parcel);
+                self.take(*parcel);
             }
             let end = match self.meanwhile(open(self.condition.channel())).await {
                 None => End::Unused,
@@ -117,7 +118,7 @@ impl Carrier {
         self.demanded = Instant::now();
         self.outbox.push(parcel);
         while let Ok(parcel) = self.queue.try_recv() {
-            self.outbox.push(parcel);
+            self.outbox.push(*parcel);
         }
     }
 
@@ -148,7 +149,7 @@ impl Carrier {
             let wake = self.outbox.deadline();
             tokio::select! {
                 done = &mut work => return Some(done),
-                parcel = self.queue.recv() => self.take(parcel?),
+                parcel = self.queue.recv() => self.take(*parcel?),
                 () = at(wake) => self.expire(),
                 changed = self.placement.changed() => changed.ok()?,
             }
@@ -170,13 +171,13 @@ impl Carrier {
     /// Carries until the connection is lost or nobody needs it.
     async fn carry(&mut self, Open { requests, mut answers }: Open) -> End {
         for message in self.outbox.again(Instant::now()) {
-            if requests.try_send(message).is_err() {
+            if requests.try_send(Box::new(message)).is_err() {
                 return End::Lost("the stream ended".into());
             }
         }
         loop {
             while let Some(message) = self.outbox.compose(Instant::now()) {
-                if requests.try_send(message).is_err() {
+                if requests.try_send(Box::new(message)).is_err() {
                     return End::Lost("the stream ended".into());
                 }
             }
@@ -189,7 +190,7 @@ impl Carrier {
                     Err(status) => return End::Lost(endpoint::sentence(&status)),
                 },
                 parcel = self.queue.recv() => match parcel {
-                    Some(parcel) => self.take(parcel),
+                    Some(parcel) => self.take(*parcel),
                     None => return End::Unused,
                 },
                 () = at(wake) => {
@@ -208,7 +209,8 @@ impl Carrier {
 async fn open(channel: tonic::transport::Channel) -> Result<Open, Arc<str>> {
     let (requests, waiting) = mpsc::channel(STREAM_MESSAGES_IN_FLIGHT_MAX);
     let mut client = endpoint::checks(channel);
-    let opening = client.check_stream(ReceiverStream::new(waiting));
+    let opening =
+        client.check_stream(ReceiverStream::new(waiting).map(|message: Box<v1::CheckStreamRequest>| *message));
     match timeout(OPEN_TIMEOUT, opening).await {
         Ok(Ok(answers)) => Ok(Open { requests, answers: answers.into_inner() }),
         Ok(Err(status)) => Err(endpoint::sentence(&status)),

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use drl_core::caps::PLACEMENT_SEATS_PER_MESSAGE;
 use drl_core::{NodeId, ShardId};
 use drl_proto::v1;
 use drl_proto::v1::placement_service_server::PlacementService;
@@ -51,9 +52,10 @@ async fn tell(mut placement: watch::Receiver<Arc<Placement>>, shards: u16, updat
     let mut known = None;
     loop {
         let now = Arc::clone(&placement.borrow_and_update());
-        let update = update(known.as_deref(), &now, shards);
-        if updates.send(Ok(update)).await.is_err() {
-            return;
+        for piece in pieces(update(known.as_deref(), &now, shards)) {
+            if updates.send(Ok(piece)).await.is_err() {
+                return;
+            }
         }
         known = Some(now);
         tokio::select! {
@@ -79,6 +81,25 @@ fn update(known: Option<&Placement>, now: &Placement, shards: u16) -> v1::Placem
         nodes: nodes.map(|(id, node)| node_message(id, node)).collect(),
         nodes_gone: gone.map(ToString::to_string).collect(),
         seats: seats.map(|(index, seat)| seat_message(index, seat.as_ref())).collect(),
+        more: false,
+    }
+}
+
+/// An update as messages of a bounded size.
+fn pieces(mut update: v1::PlacementUpdate) -> Vec<v1::PlacementUpdate> {
+    let mut seats = std::mem::take(&mut update.seats).into_iter();
+    let (revision, shard_count) = (update.revision, update.shard_count);
+    let mut pieces = vec![update];
+    loop {
+        let some: Vec<_> = seats.by_ref().take(PLACEMENT_SEATS_PER_MESSAGE).collect();
+        if let Some(piece) = pieces.last_mut() {
+            piece.seats = some;
+            piece.more = seats.len() > 0;
+            if !piece.more {
+                return pieces;
+            }
+        }
+        pieces.push(v1::PlacementUpdate { revision, shard_count, ..v1::PlacementUpdate::default() });
     }
 }
 
@@ -121,6 +142,20 @@ mod tests {
 
     use super::*;
     use drl_membership::NodeAddresses;
+
+    #[test]
+    fn an_update_with_many_seats_comes_in_pieces() {
+        for (seats, expected) in [(0, vec![0]), (1, vec![1]), (128, vec![128]), (300, vec![128, 128, 44])] {
+            let seats = vec![v1::Seat::default(); seats];
+            let whole = v1::PlacementUpdate { revision: 4, whole: true, shard_count: 9, seats, ..Default::default() };
+            let pieces = pieces(whole);
+            assert_eq!(pieces.iter().map(|piece| piece.seats.len()).collect::<Vec<_>>(), expected);
+            assert!(pieces[0].whole && pieces.iter().skip(1).all(|piece| !piece.whole));
+            assert!(pieces.iter().all(|piece| (piece.revision, piece.shard_count) == (4, 9)));
+            let (last, before) = pieces.split_last().unwrap();
+            assert!(!last.more && before.iter().all(|piece| piece.more));
+        }
+    }
 
     fn id(name: &str) -> NodeId {
         NodeId::new(name).unwrap()
