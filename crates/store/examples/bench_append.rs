@@ -1,4 +1,5 @@
-//! How fast frames are appended: `cargo run --release -p drl-store --example bench_append [DIR]` (default: a temporary directory).
+//! How fast frames are appended: `cargo run --release -p drl-store --example bench_append [DIR [MILLIS]]` (default: a temporary directory,
+//! 4,000 ms for each measurement).
 //! Frames of 64 and 1,000 records of 34 bytes, with and without an fsync each; then appends while checkpoints run beside them.
 
 use std::path::{Path, PathBuf};
@@ -10,8 +11,13 @@ use drl_core::{CommitNo, NodeId, ShardId};
 use drl_store::{CommitSync, Corrupt, OpenOptions, PageId, Recovery, RocksStore, Store};
 
 const RECORD_BYTES: usize = 34;
-const RUN: Duration = Duration::from_secs(4);
 const JOURNAL_BYTES_MAX: u64 = drl_core::caps::JOURNAL_BYTES_MAX;
+
+/// How long each measurement takes.
+fn run() -> Duration {
+    let millis = std::env::args().nth(2).and_then(|millis| millis.parse().ok());
+    Duration::from_millis(millis.unwrap_or(4_000))
+}
 
 struct Ignore;
 
@@ -69,14 +75,14 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// The time of each append, for [`RUN`]; a checkpoint whenever one is due, not counted.
+/// The time of each append, for [`run`]; a checkpoint whenever one is due, not counted.
 fn appends(dir: &Path, records: usize, sync: CommitSync) -> anyhow::Result<Vec<Duration>> {
     let store = open(dir)?;
     let frame = frame(records);
     let mut times = Vec::new();
-    let start = now();
+    let (start, run) = (now(), run());
     let mut commit = CommitNo(0);
-    while start.elapsed() < RUN {
+    while start.elapsed() < run {
         commit = commit.next();
         let before = now();
         store.append(commit, &frame, sync)?;
@@ -113,8 +119,8 @@ fn beside_checkpoints(dir: &Path, sync: CommitSync) -> anyhow::Result<(Vec<Durat
         });
         let appended = (|| {
             let mut times = Vec::new();
-            let start = now();
-            while start.elapsed() < RUN {
+            let (start, run) = (now(), run());
+            while start.elapsed() < run {
                 let commit = CommitNo(last.load(Ordering::Acquire)).next();
                 let before = now();
                 store.append(commit, &frame, sync)?;
