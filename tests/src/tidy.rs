@@ -29,7 +29,7 @@ const RULES: &[Rule] = &[
     sources::modules_are_named_files,
     sources::nothing_is_left_over,
     sources::tests_do_not_sleep,
-    sources::one_file_reads_the_clock,
+    sources::only_clocks_read_the_clock,
     documents::decisions_are_numbered_and_indexed,
     documents::glossary_has_every_noun,
     documents::links_lead_somewhere,

@@ -125,7 +125,7 @@ fn calls_that_are_given_up_and_made_again_never_admit_more_than_the_limit_and_ev
     }
     // Behind everything that was sent: lines keep the order.
     let used: Vec<u64> = clients.iter().map(|client| runtime.block_on(used(&limiter, client)).unwrap()).collect();
-    let charges = charged() - before;
+    let spent = charged() - before;
     let given_up: u64 = all.iter().map(|(_, given_up)| given_up).sum();
     let granted: u64 = all.iter().map(|(account, _)| account.granted).sum();
     for ((account, given_up), used) in all.iter().zip(&used) {
@@ -135,5 +135,5 @@ fn calls_that_are_given_up_and_made_again_never_admit_more_than_the_limit_and_ev
     let total: u64 = used.iter().sum();
     println!("{granted} granted, {given_up} given up, of which {} were charged", total - granted);
     assert!(given_up > 100, "{given_up} calls were given up");
-    assert!(charges >= total, "{charges} admissions by the nodes' own count, {total} used");
+    assert!(spent >= total, "{spent} admissions by the nodes' own count, {total} used");
 }

@@ -35,6 +35,7 @@
 mod backend;
 mod blocking;
 mod chance;
+mod clock;
 pub mod conformance;
 mod connect;
 mod course;

@@ -25,11 +25,11 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tonic::transport::Channel;
 
-use crate::endpoint;
 use crate::line::carrier::Carrier;
 use crate::line::parcel::{Checks, Parcel, Waiting};
 use crate::placement::{Owner, Placement};
 use crate::task::Task;
+use crate::{clock, endpoint};
 
 /// How long no other node is asked to pass checks on after one that could not: what one cannot reach another one hardly can.
 const VAIN_DETOUR: Duration = Duration::from_secs(1);
@@ -101,7 +101,7 @@ impl Condition {
         if let Ok(channel) = endpoint::channel(address) {
             state.channel = channel;
         }
-        let since = state.trouble.as_ref().map_or_else(Instant::now, |trouble| trouble.since);
+        let since = state.trouble.as_ref().map_or_else(clock::now, |trouble| trouble.since);
         state.trouble.replace(Trouble { since, reason }).is_none()
     }
 
@@ -168,7 +168,7 @@ impl Line {
 
     /// Another node could not reach it either.
     pub(crate) fn detour_failed(&self) {
-        self.condition.lock().vain_detour = Some(Instant::now());
+        self.condition.lock().vain_detour = Some(clock::now());
     }
 
     /// Puts checks in the queue.

@@ -26,6 +26,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::backend::{Answer, Backend, Terms, WhenUnavailable};
+use crate::clock;
 use crate::error::CheckError;
 use crate::fallback::Fallback;
 use crate::line::Line;
@@ -79,14 +80,14 @@ struct Deadline {
 
 impl Deadline {
     fn new(within: Duration) -> Self {
-        let now = Instant::now();
+        let now = clock::now();
         // A deadline that cannot be counted is as good as a year.
         let at = now.checked_add(within).unwrap_or_else(|| now + Duration::from_hours(365 * 24));
         Self { within, at }
     }
 
     fn left(self) -> Duration {
-        self.at.saturating_duration_since(Instant::now())
+        self.at.saturating_duration_since(clock::now())
     }
 
     fn is_over(self) -> bool {
@@ -106,7 +107,7 @@ impl Routing {
             doubt,
             lines: RwLock::default(),
             fallback: Fallback::new(options.on_unavailable),
-            began: Instant::now(),
+            began: clock::now(),
         };
         Self { world: Arc::new(world), within: options.within, _watcher: watcher }
     }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use drl_core::caps::SHARDS_MAX;
 use drl_proto::v1;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tonic::Streaming;
 
 use crate::chance::{self, Pause};
+use crate::clock;
 use crate::endpoint::{self, OPEN_TIMEOUT};
 use crate::error::ConnectError;
 use crate::placement::{NotTaken, Placement, Trust};
@@ -79,7 +80,7 @@ impl Watcher {
 
     /// Takes what the node tells until it does not, or is in doubt.
     async fn listen(&mut self, placement: &watch::Sender<Placement>, doubt: &Notify) -> Arc<str> {
-        let since = Instant::now();
+        let since = clock::now();
         let in_doubt = async {
             loop {
                 doubt.notified().await;

@@ -22,8 +22,8 @@ const LEFT_OVER: &[&str] = &[
 /// Calls that wait for time to pass.
 const SLEEPS: &[&str] = &[concat!("sleep", "("), concat!("sleep_until", "("), concat!("sleep_ms", "(")];
 
-/// The one file that may ask the machine for the time, and the calls that do.
-const CLOCK: &str = "crates/host/src/clock.rs";
+/// The files that may ask the machine for the time, one of a node and one of a client, and the calls that do.
+const CLOCKS: [&str; 2] = ["crates/host/src/clock.rs", "crates/client/src/clock.rs"];
 const CLOCK_READS: &[&str] = &["Instant::now", "SystemTime::now", "clock_gettime"];
 
 pub(super) fn files_say_what_they_hold(tree: &Tree) -> Vec<Finding> {
@@ -71,14 +71,16 @@ pub(super) fn tests_do_not_sleep(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-pub(super) fn one_file_reads_the_clock(tree: &Tree) -> Vec<Finding> {
+pub(super) fn only_clocks_read_the_clock(tree: &Tree) -> Vec<Finding> {
     tree.files_ending(".rs")
-        .filter(|(path, _)| *path != CLOCK && !is_for_tests(path))
+        .filter(|(path, _)| !CLOCKS.contains(path) && !is_for_tests(path))
         .flat_map(|(path, text)| {
             text.lines().take(lines_before_tests(text)).enumerate().map(move |(index, line)| (path, index, line))
         })
         .filter(|(_, _, line)| CLOCK_READS.iter().any(|call| has_word(line, call)))
-        .map(|(path, index, _)| Finding::of_line(path, index, format!("reads a clock; only {CLOCK} does")))
+        .map(|(path, index, _)| {
+            Finding::of_line(path, index, format!("reads a clock; only {} do", CLOCKS.join(" and ")))
+        })
         .collect()
 }
 
@@ -153,7 +155,8 @@ mod tests {
     #[test]
     fn a_second_clock_is_caught() {
         let text = "//! Code.\nlet now = Instant::now();\n";
-        let tree = Tree::of(&[(LIB, text), (CLOCK, text), ("tests/tests/node.rs", text)]);
-        assert_eq!(messages(&one_file_reads_the_clock(&tree)), [format!("{LIB}:2: reads a clock; only {CLOCK} does")]);
+        let tree = Tree::of(&[(LIB, text), (CLOCKS[0], text), (CLOCKS[1], text), ("tests/tests/node.rs", text)]);
+        let expected = format!("{LIB}:2: reads a clock; only {} do", CLOCKS.join(" and "));
+        assert_eq!(messages(&only_clocks_read_the_clock(&tree)), [expected]);
     }
 }

@@ -28,6 +28,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
 use crate::chance::{self, Pause};
+use crate::clock;
 use crate::endpoint::{self, OPEN_TIMEOUT};
 use crate::line::Condition;
 use crate::line::outbox::{Outbox, STALL};
@@ -73,7 +74,7 @@ impl Carrier {
         condition: Arc<Condition>,
     ) -> Self {
         let outbox = Outbox::new(chance::session());
-        Self { owner, placement, queue, condition, outbox, demanded: Instant::now() }
+        Self { owner, placement, queue, condition, outbox, demanded: clock::now() }
     }
 
     /// Runs until its line is dropped.
@@ -115,7 +116,7 @@ impl Carrier {
     }
 
     fn take(&mut self, parcel: Parcel) {
-        self.demanded = Instant::now();
+        self.demanded = clock::now();
         self.outbox.push(parcel);
         while let Ok(parcel) = self.queue.try_recv() {
             self.outbox.push(*parcel);
@@ -165,18 +166,18 @@ impl Carrier {
     fn expire(&mut self) {
         let trouble = self.condition.trouble().map(|trouble| trouble.reason);
         let silent = || format!("no answer from node {} ({})", self.owner.node, self.owner.address).into();
-        self.outbox.expire(Instant::now(), &trouble.unwrap_or_else(silent));
+        self.outbox.expire(clock::now(), &trouble.unwrap_or_else(silent));
     }
 
     /// Carries until the connection is lost or nobody needs it.
     async fn carry(&mut self, Open { requests, mut answers }: Open) -> End {
-        for message in self.outbox.again(Instant::now()) {
+        for message in self.outbox.again(clock::now()) {
             if requests.try_send(Box::new(message)).is_err() {
                 return End::Lost("the stream ended".into());
             }
         }
         loop {
-            while let Some(message) = self.outbox.compose(Instant::now()) {
+            while let Some(message) = self.outbox.compose(clock::now()) {
                 if requests.try_send(Box::new(message)).is_err() {
                     return End::Lost("the stream ended".into());
                 }
@@ -195,7 +196,7 @@ impl Carrier {
                 },
                 () = at(wake) => {
                     self.expire();
-                    if self.outbox.stalled_at().is_some_and(|at| at <= Instant::now()) {
+                    if self.outbox.stalled_at().is_some_and(|at| at <= clock::now()) {
                         return End::Stalled;
                     }
                 }
