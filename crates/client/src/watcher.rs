@@ -56,7 +56,7 @@ impl Watcher {
                     }
                 }
                 reasons = said;
-                wait(pause.next()).await;
+                clock::pass(pause.next()).await;
             }
         });
         match asked.await {
@@ -133,7 +133,7 @@ impl Watcher {
             if !std::mem::replace(&mut is_said, true) {
                 tracing::warn!(%reason, "no node tells where the shards are; the last placement stays in use");
             }
-            wait(pause.next()).await;
+            clock::pass(pause.next()).await;
         }
     }
 
@@ -193,8 +193,4 @@ async fn whole(updates: &mut Streaming<v1::PlacementUpdate>) -> Result<Option<v1
 fn rotated(list: &[Arc<str>]) -> impl Iterator<Item = Arc<str>> {
     let (front, back) = list.split_at(chance::place(list.len()));
     back.iter().chain(front).cloned().collect::<Vec<_>>().into_iter()
-}
-
-async fn wait(pause: Duration) {
-    let _ = timeout(pause, std::future::pending::<()>()).await;
 }

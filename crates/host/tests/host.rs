@@ -10,7 +10,7 @@ use drl_core::{ClientId, Cost, Epoch, LimitKey, Namespace, ShardCount};
 use drl_host::{
     Action, Ask, CheckError, Host, HostOptions, JournalSync, NotReleased, OpenError, PolicyOf, Refused, UnknownClient,
 };
-use drl_limits::{Algorithm, Decision, Limit, Mode, Policy, PolicySpec, Reason, Retry};
+use drl_limits::{Algorithm, Decision, Limit, Mode, OnUnavailable, Policy, PolicySpec, Reason, Retry};
 use drl_store::{Crash, Damage, MemoryStore, Store};
 use tokio::sync::watch;
 
@@ -317,6 +317,7 @@ fn a_shadow_policy_lets_pass_and_says_what_it_would_have_done() {
     assert_eq!(check(&host, "alice").reason, Reason::WithinLimit);
     let second = check(&host, "alice");
     assert_eq!((second.allowed, second.reason, second.retry), (true, Reason::Shadow, Retry::Now));
+    assert_eq!(second.on_unavailable, OnUnavailable::Allow, "it denies nobody, also where nobody can decide");
     assert_eq!(host.stats().shadow_denied, 1);
 }
 

@@ -109,7 +109,7 @@ impl Carrier {
                 End::Stalled => format!("it gave no answer for {STALL:?}").into(),
             };
             self.is_in_trouble(&reason);
-            if self.meanwhile(wait(pause.next())).await.is_none() {
+            if self.meanwhile(clock::pass(pause.next())).await.is_none() {
                 return;
             }
         }
@@ -217,11 +217,6 @@ async fn open(channel: tonic::transport::Channel) -> Result<Open, Arc<str>> {
         Ok(Err(status)) => Err(endpoint::sentence(&status)),
         Err(_) => Err(format!("it opened no stream within {OPEN_TIMEOUT:?}").into()),
     }
-}
-
-/// Waits. Somewhere else something may happen meanwhile that nobody tells of.
-async fn wait(pause: Duration) {
-    let _ = timeout(pause, std::future::pending::<()>()).await;
 }
 
 /// Resolves at `moment`; never without one.

@@ -1,19 +1,18 @@
 //! Asks again until there is a decision or no time. It runs as a task of the limiter's runtime, where timers are, and ends with the call
 //! that waits for it.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use drl_core::{ClientId, Cost, LimitKey, Namespace};
 use drl_limits::Decision;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
 use super::round::{Left, Owed, When, Why};
 use super::{Deadline, World};
 use crate::chance::Pause;
+use crate::clock;
 use crate::error::CheckError;
+use crate::task::Task;
 
 /// Pauses between tries: a shard that moves is back within some of them.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
@@ -29,15 +28,6 @@ struct Kept {
     why: Why,
 }
 
-/// The task of a call; it ends when the call is dropped.
-struct Ends<T>(JoinHandle<T>);
-
-impl<T> Drop for Ends<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 /// Asks for what is left of a call until its deadline.
 pub(super) async fn insist(
     world: &Arc<World>,
@@ -48,21 +38,13 @@ pub(super) async fn insist(
     let kept: Vec<Kept> = left.iter().map(Kept::new).collect();
     let places: Vec<usize> = kept.iter().map(|kept| kept.index).collect();
     // Without a runtime the answers stay as they were, closed.
-    let Some(told) = in_runtime(world, ask_again(Arc::clone(world), kept, deadline)).await else { return };
+    let task = Task::spawn(&world.runtime, ask_again(Arc::clone(world), kept, deadline));
+    let Some(told) = task.done().await else { return };
     for (place, told) in places.into_iter().zip(told) {
         if let Some(answer) = answers.get_mut(place) {
             *answer = told;
         }
     }
-}
-
-/// Does `work` as a task of the limiter's runtime. `None`: that has ended.
-pub(super) async fn in_runtime<T: Send + 'static>(
-    world: &World,
-    work: impl Future<Output = T> + Send + 'static,
-) -> Option<T> {
-    let mut task = Ends(world.runtime.spawn(work));
-    (&mut task.0).await.ok()
 }
 
 async fn ask_again(world: Arc<World>, kept: Vec<Kept>, deadline: Deadline) -> Vec<Result<Decision, CheckError>> {
@@ -78,7 +60,7 @@ async fn ask_again(world: Arc<World>, kept: Vec<Kept>, deadline: Deadline) -> Ve
             None => true,
         });
         if left.iter().any(|left| left.when == When::Later) {
-            wait(pause.next().min(deadline.left())).await;
+            clock::pass(pause.next().min(deadline.left())).await;
         }
         if deadline.is_over() {
             for left in &left {
@@ -96,10 +78,6 @@ async fn ask_again(world: Arc<World>, kept: Vec<Kept>, deadline: Deadline) -> Ve
 fn given_up(why: &Why, deadline: Deadline) -> Option<CheckError> {
     let is_silent = why.silent_for.is_some_and(|span| span >= deadline.within);
     is_silent.then(|| CheckError::Unavailable { reason: why.reason.to_string() })
-}
-
-async fn wait(pause: Duration) {
-    let _ = timeout(pause, std::future::pending::<()>()).await;
 }
 
 impl Kept {

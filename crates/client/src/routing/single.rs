@@ -13,10 +13,12 @@ use tonic::{Code, Status};
 
 use super::{Deadline, Purpose, World};
 use crate::chance::Pause;
+use crate::clock;
 use crate::endpoint;
 use crate::error::CheckError;
 use crate::placement::Owner;
 use crate::request::CheckRequest;
+use crate::task::Task;
 
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
@@ -116,11 +118,11 @@ where
                 },
                 Err(why) => reason = why,
             }
-            let _ = timeout(pause.next().min(deadline.left()), std::future::pending::<()>()).await;
+            clock::pass(pause.next().min(deadline.left())).await;
         }
         Err(CheckError::TimedOut { within: deadline.within, reason: reason.to_string() })
     };
-    super::insist::in_runtime(world, asked).await.unwrap_or(Err(CheckError::Closed))
+    Task::spawn(&world.runtime, asked).done().await.unwrap_or(Err(CheckError::Closed))
 }
 
 /// The end of it, unless asking again may help and does no harm.

@@ -4,7 +4,7 @@ use drl_configuration::RateLimitConfiguration;
 use drl_core::caps::{BATCH_CHECKS_MAX, FRAME_ROWS_MAX};
 use drl_core::{KeyHash, ShardId, ShardTime};
 use drl_engine::{Charge, Ledger, Outcome};
-use drl_limits::{Decision, Mode, Policy, Reason, Retry};
+use drl_limits::{Decision, Mode, OnUnavailable, Policy, Reason, Retry};
 
 use super::Host;
 use crate::ask::{Action, Answer, Ask, PolicyOf, Ticket};
@@ -159,8 +159,10 @@ fn decide_one(
         _ => (ledger.peek(charge, now), Outcome::Unchanged),
     };
     decision.policy_revision = revision;
-    decision.on_unavailable = policy.on_unavailable();
-    if !decision.allowed && policy.mode() == Mode::Shadow {
+    // A policy that only watches denies nobody, also where nobody can decide.
+    let is_shadow = policy.mode() == Mode::Shadow;
+    decision.on_unavailable = if is_shadow { OnUnavailable::Allow } else { policy.on_unavailable() };
+    if !decision.allowed && is_shadow {
         decision = Decision { allowed: true, retry: Retry::Now, reason: Reason::Shadow, ..decision };
     }
     (decision, outcome)
