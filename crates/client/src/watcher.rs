@@ -23,6 +23,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_
 /// Somebody's word that a node is behind counts only once that node had the time to catch up.
 const CATCH_UP: Duration = Duration::from_millis(200);
 
+/// A watch that held this long was good: another one follows at once.
+const GOOD: Duration = Duration::from_secs(1);
+
 /// What keeps a placement up to date.
 pub(crate) struct Watcher {
     endpoints: Vec<Arc<str>>,
@@ -71,9 +74,16 @@ impl Watcher {
 
     /// Keeps `placement` up to date. `doubt` rings when an owner said that this is not.
     pub(crate) async fn follow(mut self, placement: Arc<watch::Sender<Placement>>, doubt: Arc<Notify>) {
+        let mut pause = Pause::new(PAUSES.0, PAUSES.1);
         loop {
+            let since = clock::now();
             let reason = self.listen(&placement, &doubt).await;
             tracing::debug!(node = %self.address, %reason, "the placement is watched at another node");
+            if since.elapsed() > GOOD {
+                pause = Pause::new(PAUSES.0, PAUSES.1);
+            } else {
+                clock::pass(pause.next()).await;
+            }
             self.move_on(&placement).await;
         }
     }

@@ -5,7 +5,7 @@
 //!            a check                open                    lost, or no answer for a second
 //!   resting ---------> connecting --------> carrying ----------------------------------------+
 //!      ^                 |  ^                                                                 |
-//!      |          failed |  | after a pause; the same for a connection that was lost <--------+
+//!      |          failed |  | after a pause; at once when a connection that was good is lost <-+
 //!      |                 v  |
 //!      +----------- in trouble: what is not sent is refused at once, what is unanswered waits to be sent again
 //!   nobody asked for a while
@@ -47,6 +47,8 @@ pub(super) struct Carrier {
     queue: mpsc::Receiver<Box<Parcel>>,
     condition: Arc<Condition>,
     outbox: Outbox,
+    /// Whether this connection has brought an answer: one that never did is not made anew at once.
+    was_answered: bool,
     /// When somebody last wanted something.
     demanded: Instant,
 }
@@ -74,7 +76,7 @@ impl Carrier {
         condition: Arc<Condition>,
     ) -> Self {
         let outbox = Outbox::new(chance::session());
-        Self { owner, placement, queue, condition, outbox, demanded: clock::now() }
+        Self { owner, placement, queue, condition, outbox, was_answered: false, demanded: clock::now() }
     }
 
     /// Runs until its line is dropped.
@@ -92,10 +94,14 @@ impl Carrier {
                     if self.condition.is_well() {
                         tracing::info!(node = %self.owner.node, address = %self.owner.address, "a node answers again");
                     }
-                    pause = Pause::new(PAUSES.0, PAUSES.1);
-                    match self.carry(stream).await {
+                    self.was_answered = false;
+                    let end = self.carry(stream).await;
+                    if self.was_answered {
+                        pause = Pause::new(PAUSES.0, PAUSES.1);
+                    }
+                    match end {
                         // A connection that was good is made anew at once; what waits may wait for that.
-                        End::Lost(reason) => {
+                        End::Lost(reason) if self.was_answered => {
                             tracing::debug!(node = %self.owner.node, %reason, "lost a connection");
                             continue;
                         }
@@ -186,7 +192,10 @@ impl Carrier {
             tokio::select! {
                 biased;
                 answer = answers.message() => match answer {
-                    Ok(Some(answer)) => self.outbox.settle(answer),
+                    Ok(Some(answer)) => {
+                        self.was_answered = true;
+                        self.outbox.settle(answer);
+                    }
                     Ok(None) => return End::Lost("it ended the stream".into()),
                     Err(status) => return End::Lost(endpoint::sentence(&status)),
                 },

@@ -44,6 +44,8 @@ struct Inner {
     unary: Mutex<Unary>,
     seen: Mutex<Vec<v1::CheckStreamRequest>>,
     asked: Mutex<Vec<&'static str>>,
+    /// After so many updates a watch ends.
+    updates_max: Mutex<usize>,
     placement: watch::Sender<v1::PlacementUpdate>,
     /// Streams of checks that are open.
     streams: watch::Sender<usize>,
@@ -71,6 +73,7 @@ impl Node {
             unary: Mutex::new(Box::new(|_| Ok(()))),
             seen: Mutex::default(),
             asked: Mutex::default(),
+            updates_max: Mutex::new(usize::MAX),
             placement: watch::Sender::new(placed(1, &[("n1", address)], "n1", 1)),
             streams: watch::Sender::new(0),
             stop: stop.clone(),
@@ -109,6 +112,11 @@ impl Node {
         self.inner.placement.send_replace(placement);
     }
 
+    /// From now on a watch ends behind its first update.
+    pub(crate) fn ends_watches(&self) {
+        *self.inner.updates_max.lock().unwrap() = 1;
+    }
+
     /// The messages that came.
     pub(crate) fn seen(&self) -> Vec<v1::CheckStreamRequest> {
         self.inner.seen.lock().unwrap().clone()
@@ -116,7 +124,12 @@ impl Node {
 
     /// The peeks, refunds and resets that came.
     pub(crate) fn asked(&self) -> Vec<&'static str> {
-        self.inner.asked.lock().unwrap().clone()
+        self.inner.asked.lock().unwrap().iter().copied().filter(|what| *what != "watch").collect()
+    }
+
+    /// How many watches were opened.
+    pub(crate) fn watches(&self) -> usize {
+        self.inner.asked.lock().unwrap().iter().filter(|what| **what == "watch").count()
     }
 
     /// Resolves when so many streams of checks are open.
@@ -230,8 +243,11 @@ impl PlacementService for Service {
     type WatchStream = Replies<v1::PlacementUpdate>;
 
     async fn watch(&self, _: Request<v1::WatchPlacementRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        let updates = WatchStream::new(self.inner()?.placement.subscribe());
-        Ok(Response::new(Box::pin(updates.map(Ok))))
+        let inner = self.inner()?;
+        inner.asked.lock().unwrap().push("watch");
+        let updates = WatchStream::new(inner.placement.subscribe());
+        let most = *inner.updates_max.lock().unwrap();
+        Ok(Response::new(Box::pin(updates.map(Ok).take(most))))
     }
 }
 

@@ -217,3 +217,23 @@ fn a_runtime_that_ends_fails_what_is_under_way_and_what_comes_after() {
     assert_eq!(blocking.reset(request("alice")), Err(CheckError::Closed));
     assert!(!limiter.blocking().allow_request("alice"));
 }
+
+#[tokio::test]
+async fn a_node_that_ends_every_stream_is_not_stormed() {
+    let node = Node::start().await;
+    node.does(|_| Said::Cut);
+    let limiter = drl_client::RateLimiter::connect([node.endpoint()]).await.unwrap().strict();
+    let (answer, took) = timed(limiter.check(request("alice"))).await;
+    assert!(answer.is_err() && took < Duration::from_secs(1) + SLACK, "{answer:?} after {took:?}");
+    let streams = node.seen().len();
+    assert!((2..50).contains(&streams), "{streams} streams in a second");
+}
+
+#[tokio::test]
+async fn a_node_that_ends_every_watch_is_not_stormed() {
+    let node = Node::start().await;
+    node.ends_watches();
+    let _limiter = drl_client::RateLimiter::connect([node.endpoint()]).await.unwrap();
+    let _ = tokio::time::timeout(Duration::from_secs(1), std::future::pending::<()>()).await;
+    assert!((2..50).contains(&node.watches()), "{} watches in a second", node.watches());
+}
