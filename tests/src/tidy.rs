@@ -6,6 +6,7 @@
 mod documents;
 mod finding;
 mod layers;
+mod locked;
 mod manifest;
 mod sources;
 mod text;
@@ -21,6 +22,7 @@ const RULES: &[Rule] = &[
     layers::arrows_point_down,
     layers::effects_have_one_home,
     layers::pure_crates_stay_pure,
+    locked::what_callers_build_stays_light,
     workspace::crates_inherit_the_lints,
     workspace::versions_live_in_the_workspace_table,
     workspace::dependencies_have_a_reason_and_a_user,
