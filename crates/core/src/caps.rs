@@ -239,7 +239,7 @@ pub const CLIENT_SESSIONS_MAX: usize = CONNECTIONS_MAX;
 pub const CLIENT_SESSION_CHECKS_MAX: usize = CLIENT_MESSAGES_IN_FLIGHT_MAX * BATCH_CHECKS_MAX;
 
 /// Checks whose answers are kept for all client sessions of a node, some 200 MiB. Clients that settle what they have read need a
-/// fraction of it; 128 that settle nothing fill it, and further messages with a session are refused as busy.
+/// fraction of it; 128 that settle nothing fill it, and forget theirs when others need room.
 pub const CLIENT_SESSIONS_CHECKS_MAX: usize = 128 * CLIENT_SESSION_CHECKS_MAX;
 
 /// How long a client session is kept after its last stream, in seconds: longer than any caller's deadline, so nobody still waits for what

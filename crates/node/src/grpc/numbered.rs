@@ -5,12 +5,13 @@
 //!                                                 `--> heard of: the same answer, also while it waits for the journal
 //! ```
 //!
-//! * `window.rs` is the rule for numbers, `roll.rs` the one for sessions; neither waits for anything
+//! * `window.rs` is the rule for numbers, `roll.rs` the one for sessions, `room.rs` the one for what they keep; none waits for anything
 //!
 //! Invariants: an answer is complete however many streams wait for it, and also when the stream that brought the message has died. What all
-//! sessions keep together is bounded.
+//! sessions keep together is bounded, and whoever keeps the most gives way.
 
 mod roll;
+mod room;
 mod window;
 
 use std::pin::Pin;
@@ -22,7 +23,6 @@ use drl_host::clock;
 use drl_proto::v1;
 use futures_util::FutureExt;
 use futures_util::future::Shared;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
 use super::check_stream::routing;
@@ -31,7 +31,8 @@ use super::status::invalid;
 use crate::judge::Judge;
 use crate::judge::answers::Answers;
 use roll::{Roll, SessionId};
-use window::{Verdict, Window};
+use room::Room;
+use window::Verdict;
 
 /// The answers to a message, once they may leave. Whoever waits drives it; dropping one loses nothing for the others.
 pub(super) type Settled = Shared<Pin<Box<dyn Future<Output = Arc<Answers>> + Send>>>;
@@ -39,20 +40,10 @@ pub(super) type Settled = Shared<Pin<Box<dyn Future<Output = Arc<Answers>> + Sen
 /// The client sessions of a node.
 pub(super) struct Sessions {
     roll: Mutex<Roll<Arc<Session>>>,
-    /// A place for each check whose answer is kept.
-    room: Arc<Semaphore>,
+    room: Room,
 }
 
-struct Session {
-    /// Held while a message is decided, which waits only when the open frame is full: who asks for the same number meanwhile waits
-    /// for this decision instead of making another.
-    window: tokio::sync::Mutex<Window<Kept>>,
-}
-
-struct Kept {
-    settled: Settled,
-    _room: OwnedSemaphorePermit,
-}
+type Session = room::Keeper<Settled>;
 
 /// A stream's part in its session, which lives on for a while after its last stream.
 pub(super) struct Attendance {
@@ -63,10 +54,7 @@ pub(super) struct Attendance {
 
 impl Sessions {
     pub(super) fn new() -> Self {
-        Self {
-            roll: Mutex::new(Roll::new(CLIENT_SESSIONS_MAX)),
-            room: Arc::new(Semaphore::new(CLIENT_SESSIONS_CHECKS_MAX)),
-        }
+        Self { roll: Mutex::new(Roll::new(CLIENT_SESSIONS_MAX)), room: Room::new(CLIENT_SESSIONS_CHECKS_MAX) }
     }
 
     /// A stream begins whose first message is this one.
@@ -76,7 +64,7 @@ impl Sessions {
     pub(super) fn attend(self: &Arc<Self>, first: &v1::CheckStreamRequest) -> Result<Attendance, Status> {
         let id = SessionId::try_from(&*first.session)
             .map_err(|_| invalid(format!("a session has 16 bytes, this one {}", first.session.len())))?;
-        let session = || Arc::new(Session { window: tokio::sync::Mutex::new(Window::new(first.settled_below)) });
+        let session = || Arc::new(Session::new(first.settled_below));
         let begun = self.roll.lock().unwrap_or_else(PoisonError::into_inner).begin(id, clock::monotonic(), session);
         let session = begun.map_err(|roll::NoPlace| {
             Status::resource_exhausted(format!("the node has {CLIENT_SESSIONS_MAX} sessions; try again later"))
@@ -110,10 +98,12 @@ impl Attendance {
     /// checks are wrong, `RESOURCE_EXHAUSTED` when too many answers are kept.
     pub(super) async fn decide(&self, judge: &Arc<Judge>, message: &v1::CheckStreamRequest) -> Result<Settled, Status> {
         let (number, checks) = (message.number, message.id_lengths.len());
-        let mut window = self.session.window.lock().await;
+        // Held while a message is decided, which waits only when the open frame is full: who asks for the same number meanwhile waits
+        // for this decision instead of making another.
+        let mut window = self.session.turn().await;
         match window.look(number, message.settled_below, checks) {
             Verdict::Decide => {}
-            Verdict::Again(kept) => return Ok(kept.settled.clone()),
+            Verdict::Again(settled) => return Ok(settled.clone()),
             Verdict::Full => return Err(full()),
             Verdict::Forgotten => {
                 let oldest = window.oldest();
@@ -129,8 +119,8 @@ impl Attendance {
             }
         }
         let asks = columns::asks(message)?;
-        let places = u32::try_from(checks).map_err(|_| full())?;
-        let room = Arc::clone(&self.sessions.room).try_acquire_many_owned(places).map_err(|_| full())?;
+        let others = || self.sessions.roll.lock().unwrap_or_else(PoisonError::into_inner).sessions().cloned().collect();
+        let room = self.sessions.room.reserve(checks, window.checks(), others).ok_or_else(full)?;
         let mut answers = Answers::default();
         // From here to `remember` nothing is waited for once it is decided: whoever drops this future has decided nothing.
         let pending = judge.decide(&asks, routing(message), &mut answers).await;
@@ -140,7 +130,7 @@ impl Attendance {
             Arc::new(answers)
         };
         let settled = settled.boxed().shared();
-        window.remember(number, checks, Kept { settled: settled.clone(), _room: room });
+        window.remember(number, checks, settled.clone(), room);
         Ok(settled)
     }
 }

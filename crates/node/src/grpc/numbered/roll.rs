@@ -68,6 +68,11 @@ impl<S: Clone> Roll<S> {
         }
     }
 
+    /// All that are known.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = &S> {
+        self.sessions.values().map(|entry| &entry.session)
+    }
+
     /// Forgets the sessions whose last stream ended long ago.
     pub(super) fn forget_old(&mut self, now: Nanos) {
         let kept_for = Nanos::from_secs(CLIENT_SESSION_IDLE_SECS_MAX);

@@ -57,6 +57,16 @@ impl<A> Window<A> {
         self.oldest
     }
 
+    /// Checks of all that is remembered.
+    pub(super) const fn checks(&self) -> usize {
+        self.checks
+    }
+
+    /// Forgets every answer. What was decided is not decided again: it lies below the oldest number from now on.
+    pub(super) fn forget(&mut self) {
+        self.settle(self.oldest.saturating_add(self.remembered.len() as u64));
+    }
+
     /// Looks at a message of so many checks, whose sender says that everything below `settled_below` is settled.
     pub(super) fn look(&mut self, number: u64, settled_below: u64, checks: usize) -> Verdict<'_, A> {
         self.settle(settled_below);
@@ -176,6 +186,21 @@ mod tests {
         assert_eq!(window.look(1, 1, 1), Verdict::Again(&'a'), "it was sent again over another stream");
         assert_eq!(window.look(2, 2, 1), Verdict::Decide);
         assert_eq!(window.look(1, 1, 1), Verdict::Forgotten, "the first copy arrives over the dying stream");
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_decided_again() {
+        let mut window = Window::new(1);
+        for number in [1, 3] {
+            assert_eq!(window.look(number, 1, 7), Verdict::Decide);
+            window.remember(number, 7, ());
+        }
+        window.forget();
+        assert_eq!((window.checks(), window.oldest()), (0, 4));
+        for number in 1..=3 {
+            assert_eq!(window.look(number, 1, 7), Verdict::Forgotten, "{number}");
+        }
+        assert_eq!(window.look(4, 1, 7), Verdict::Decide);
     }
 
     #[test]
