@@ -10,6 +10,9 @@
 //! ```
 //!
 //! Invariant: what was sent and not answered when a connection is lost is failed, never sent again: it may have been charged.
+//!
+//! The client has a carrier of its own (`client/src/line/carrier.rs`), which sends again under the numbers of a session, keeps deadlines and
+//! rests; made one with it, both would be switches around a loop of twenty lines.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

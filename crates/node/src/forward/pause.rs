@@ -1,4 +1,5 @@
-//! Waits between tries, spread so that nodes that lost the same peer do not come back together.
+//! Waits between tries, spread so that nodes that lost the same peer do not come back together. The client's pause draws its spread; a node
+//! draws nothing, and the two share no crate in which waiting would be at home.
 
 use std::time::Duration;
 

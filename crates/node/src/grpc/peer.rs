@@ -4,20 +4,20 @@
 //!   peer --> decide (one lock a message) --> at most 64 under way --> wait for the journal --> peer
 //! ```
 //!
-//! Invariant: messages are decided in the order in which they come, and answered in it. What is decided and not yet sent is bounded: a
-//! peer that does not read its answers is not read from.
+//! Invariant: messages are decided in the order in which they come, and answered in it. What is decided and not yet sent is bounded, in
+//! messages and in checks: a peer that does not read its answers is not read from.
 
 use std::pin::Pin;
 use std::sync::Arc;
 
-use drl_core::caps::{BATCH_CHECKS_MAX, STREAM_MESSAGES_IN_FLIGHT_MAX};
+use drl_core::caps::{BATCH_CHECKS_MAX, STREAM_CHECKS_IN_FLIGHT_MAX, STREAM_MESSAGES_IN_FLIGHT_MAX};
 use drl_core::{Cost, Epoch, Namespace};
 use drl_host::{Ask, PolicyOf};
 use drl_limits::Policy;
 use drl_proto::v1;
 use drl_proto::v1::forwarded_answer::{Answer, Done};
 use drl_proto::v1::peer_server::Peer;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
@@ -44,6 +44,8 @@ struct Decided {
     checks: Vec<Check>,
     answers: Answers,
     pending: Pending,
+    /// A place for each check, until it is answered.
+    _room: OwnedSemaphorePermit,
 }
 
 /// One check of a message.
@@ -106,6 +108,7 @@ async fn decide_all(
     answers: mpsc::Sender<Result<Decided, Status>>,
 ) {
     let (mut given, mut next) = (GivenPolicies::default(), Some(first));
+    let room = Arc::new(Semaphore::new(STREAM_CHECKS_IN_FLIGHT_MAX));
     while let Some(message) = next {
         let count = message.checks.len();
         if count > BATCH_CHECKS_MAX {
@@ -113,21 +116,29 @@ async fn decide_all(
             let _ = answers.send(Err(refused)).await;
             return;
         }
-        if answers.send(Ok(decide(&judge, &mut given, message).await)).await.is_err() {
+        let places = u32::try_from(count).unwrap_or(u32::MAX);
+        // Nobody closes it; and the peer may break off meanwhile.
+        let Ok(room) = Arc::clone(&room).acquire_many_owned(places).await else { return };
+        if answers.send(Ok(decide(&judge, &mut given, message, room).await)).await.is_err() {
             return;
         }
         next = messages.message().await.ok().flatten();
     }
 }
 
-async fn decide(judge: &Judge, given: &mut GivenPolicies, message: v1::ForwardRequest) -> Decided {
+async fn decide(
+    judge: &Judge,
+    given: &mut GivenPolicies,
+    message: v1::ForwardRequest,
+    room: OwnedSemaphorePermit,
+) -> Decided {
     let checks: Vec<Check> = message.checks.iter().map(|check| read(judge, given, check)).collect();
     let asks: Vec<Ask<'_>> =
         message.checks.iter().zip(&checks).filter_map(|(message, check)| check.ask(message)).collect();
     let mut answers = Answers::default();
     let pending = judge.decide(&asks, Routing::Here, &mut answers).await;
     drop(asks);
-    Decided { number: message.number, checks, answers, pending }
+    Decided { number: message.number, checks, answers, pending, _room: room }
 }
 
 /// Finds out what a message asks; a change begins at once.
@@ -173,7 +184,7 @@ impl Check {
 
 /// The answer to a message, once it may leave.
 async fn released(judge: &Judge, decided: Decided) -> v1::ForwardResponse {
-    let Decided { number, checks, mut answers, pending } = decided;
+    let Decided { number, checks, mut answers, pending, _room } = decided;
     judge.settle(pending, &mut answers).await;
     let mut decisions = answers.iter();
     let mut told = Vec::with_capacity(checks.len());

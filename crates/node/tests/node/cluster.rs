@@ -132,6 +132,30 @@ async fn batches_refunds_and_resets_reach_every_owner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_is_passed_on_names_the_time_of_its_decision() {
+    let trio = Trio::start().await;
+    trio.set_default(FIVE_PER_HOUR).await;
+    let mut client = RateLimitClient::connect(format!("http://{}", trio.node(2).addresses.grpc)).await.unwrap();
+    let name = clients_of(0).next().unwrap();
+    let decision = client.check(v1::CheckRequest { cost: Some(3), ..check(&name) }).await.unwrap().into_inner();
+    assert_eq!((decision.allowed, decision.remaining), (true, 2));
+    let refund = |decided_at_nanos| v1::RefundRequest {
+        namespace: String::new(),
+        client_id: name.as_bytes().to_vec().into(),
+        cost: 3,
+        decided_at_nanos: Some(decided_at_nanos),
+    };
+    let peek = v1::CheckRequest { cost: Some(0), ..check(&name) };
+    // Of a window that ended before this one began.
+    let earlier = decision.decided_at_nanos - 2 * decision.window_nanos;
+    client.refund(refund(earlier)).await.unwrap();
+    assert_eq!(client.check(peek.clone()).await.unwrap().into_inner().remaining, 2);
+    client.refund(refund(decision.decided_at_nanos)).await.unwrap();
+    assert_eq!(client.check(peek).await.unwrap().into_inner().remaining, 5);
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_can_be_told_who_the_owner_is_instead() {
     let trio = Trio::start().await;
     trio.set_default(FIVE_PER_HOUR).await;

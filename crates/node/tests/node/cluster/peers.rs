@@ -1,10 +1,16 @@
 //! The service between nodes, asked by hand: what a peer of another version, another cluster, or with a fault may send.
 
+use std::time::Duration;
+
 use drl_proto::v1;
 use drl_proto::v1::forwarded_answer::Answer;
 use drl_proto::v1::peer_client::PeerClient;
 use drl_proto::v1::{ForwardedAction as Action, RefusalKind as Kind};
 use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Endpoint;
 use tonic::{Code, Status, Streaming};
 
 use super::support::{Trio, clients_of, shard};
@@ -80,6 +86,44 @@ async fn a_forwarded_check_is_decided_here_or_refused_and_never_passed_on() {
     assert!(matches!(done.answers[0].answer, Some(Answer::Done(_))), "{done:?}");
     assert_eq!(refusal(&done.answers[1]).kind(), Kind::NotOwner);
     assert!(answers.message().await.unwrap().is_none(), "the stream ends with its requests");
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_does_not_read_its_answers_is_not_read_from() {
+    const CHECKS: usize = 1_024;
+    const LIMIT: u64 = 9_000_000;
+    let trio = Trio::start().await;
+    trio.set_default(r#"{"limits":[{"requests":9000000,"window":"1h"}]}"#).await;
+    let mine = clients_of(0).next().unwrap();
+    // A small window, so that it is full after an answer or two.
+    let endpoint = Endpoint::from_shared(format!("http://{}", trio.node(0).addresses.grpc)).unwrap();
+    let endpoint = endpoint.initial_stream_window_size(65_535).initial_connection_window_size(65_535);
+    let (messages, waiting) = mpsc::channel(1);
+    let to = v1::PeerName { cluster: "trio".to_owned(), node: "n0".to_owned() };
+    messages.send(v1::ForwardRequest { to: Some(to), ..message(0, Vec::new()) }).await.unwrap();
+    let mut silent = PeerClient::new(endpoint.connect().await.unwrap());
+    let mut answers = silent.forward(ReceiverStream::new(waiting)).await.unwrap().into_inner();
+    let mut sent = 0;
+    let large = |number| message(number, vec![check(&mine, Action::Charge); CHECKS]);
+    while timeout(Duration::from_secs(2), messages.send(large(sent))).await.is_ok_and(|sent| sent.is_ok()) {
+        sent += 1;
+        assert!(sent < 5_000, "nothing stops it");
+    }
+    let mut other =
+        send(trio.node(0), ("trio", "n0"), vec![message(1, vec![check(&mine, Action::Peek)])]).await.unwrap();
+    let looked = other.message().await.unwrap().unwrap();
+    let Some(Answer::Decision(decision)) = &looked.answers[0].answer else { unreachable!("{looked:?}") };
+    // What a stream may hold, what its window took, and a message that waits for room.
+    let charged = LIMIT - decision.remaining;
+    assert!(charged <= 8_192 + 4 * CHECKS as u64, "{charged} were decided of {sent} messages");
+    // It reads at last.
+    drop(messages);
+    let mut answered = 0;
+    while let Some(answer) = timeout(Duration::from_secs(20), answers.message()).await.unwrap().unwrap() {
+        answered += answer.answers.len();
+    }
+    assert_eq!(answered, usize::try_from(sent).unwrap() * CHECKS);
     trio.stop().await;
 }
 
