@@ -9,6 +9,7 @@ fn main() -> Result<()> {
     println!("cargo:rerun-if-changed={root}");
     let out = std::env::var_os("OUT_DIR").ok_or_else(|| Error::other("cargo sets OUT_DIR"))?;
     tonic_prost_build::configure()
+        .codec_path("crate::codec::SmallBuffers")
         .bytes(".")
         .file_descriptor_set_path(PathBuf::from(out).join("drl.v1.bin"))
         .compile_protos(&files.map(|file| format!("{root}/drl/v1/{file}.proto")), &[root.to_owned()])

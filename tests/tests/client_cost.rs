@@ -10,8 +10,8 @@ use drl_tests::node::drl_binary;
 
 const LIMITERS: usize = 200;
 
-/// A guard against growth. It is not the aim, which is 100 KiB and not reached: docs/benchmarks.md has the figure and where it goes.
-const IDLE_BYTES_MAX: usize = 192 << 10;
+/// What a limiter may take that has asked one owner and does nothing; docs/benchmarks.md has the figure and where it goes.
+const IDLE_BYTES_MAX: usize = 100 << 10;
 
 /// What an allocator may keep of 100,000 calls that were given up: a leak of 100 bytes for each would be ten times as much.
 const GROWTH_KIB_MAX: usize = 1_024;
@@ -49,7 +49,7 @@ impl Drop for Limiters {
 }
 
 #[test]
-fn an_idle_limiter_does_not_grow_and_nothing_is_left_of_what_was_dropped() {
+fn an_idle_limiter_is_small_and_nothing_is_left_of_what_was_dropped() {
     let Some(cluster) = Cluster::start(&[]).unwrap() else { return };
     cluster.put_policy("default", &hourly(1_000_000)).unwrap();
     let mut limiters = Limiters::start(&cluster.endpoints().unwrap());

@@ -18,6 +18,9 @@ const DEADLINE: Duration = Duration::from_secs(1);
 /// How long the endpoints may take to tell where the shards are, when nobody chose.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a connection may be unused when nobody chose: a pause in the traffic is shorter, and opening it again takes a millisecond.
+const IDLE: Duration = Duration::from_mins(1);
+
 /// How to make a limiter that asks the nodes of a cluster, or one node that stands alone.
 #[derive(Debug, Clone)]
 pub struct Connect {
@@ -31,7 +34,7 @@ impl Connect {
     /// Through any of these nodes, `host:port` of their gRPC doors. One that answers is enough: it tells of the others.
     #[must_use]
     pub fn new(endpoints: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let options = Options { within: DEADLINE, on_unavailable: OnUnavailable::Deny };
+        let options = Options { within: DEADLINE, on_unavailable: OnUnavailable::Deny, idle: IDLE };
         let endpoints = endpoints.into_iter().map(Into::into).collect();
         Self { endpoints, patience: CONNECT_WITHIN, options }
     }
@@ -58,6 +61,14 @@ impl Connect {
         self
     }
 
+    /// How long a connection may be unused before it is closed, with the memory that it takes; 1 min unless chosen. The next check opens
+    /// it again. The one over which the limiter hears where the shards are stays.
+    #[must_use]
+    pub const fn close_idle_after(mut self, span: Duration) -> Self {
+        self.options.idle = span;
+        self
+    }
+
     /// Asks the endpoints where the shards are. The limiter's tasks run in the current tokio runtime and end when its last clone is
     /// dropped.
     ///
@@ -66,7 +77,7 @@ impl Connect {
     pub async fn connect(self) -> Result<RateLimiter, ConnectError> {
         let runtime = Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
         let endpoints = endpoint::endpoints(self.endpoints)?;
-        let (watcher, placement) = Watcher::begin(endpoints, self.patience).await?;
+        let (watcher, placement) = Watcher::begin(endpoints, Arc::default(), self.patience).await?;
         Ok(RateLimiter::over(Arc::new(Routing::new(watcher, placement, self.options, runtime))))
     }
 }

@@ -1,32 +1,29 @@
-//! Addresses, connections, and what went wrong with them as sentences. No error of the network leaves this file as anything else.
+//! Addresses, the services behind them, and what went wrong with connections as sentences. No error of the network reaches a caller as
+//! anything else.
 
-use std::error::Error as _;
-use std::io::ErrorKind;
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use drl_core::caps::{CLIENT_ENDPOINTS_MAX, GRPC_MESSAGE_BYTES_MAX};
 use drl_proto::v1::placement_service_client::PlacementServiceClient;
 use drl_proto::v1::rate_limit_client::RateLimitClient;
-use tonic::transport::{Channel, Endpoint};
+use http::Uri;
+use http::uri::Authority;
 use tonic::{Code, Status};
 
+use crate::connection::Connection;
 use crate::error::ConnectError;
 
 /// How long a node may take to accept a connection, and again to open a stream. Within a data centre that is a millisecond.
 pub(crate) const OPEN_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// An idle connection is asked after the first span whether the node is there, and closed when no answer comes within the second.
-const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(2));
 
 /// A placement of 16,384 shards with the longest names.
 const PLACEMENT_BYTES_MAX: usize = 16 << 20;
 
 /// What is said of a connection that ended by itself.
 pub(crate) const LOST: &str = "the connection was lost";
-
-/// What a line reads ahead of the carrier. A connection that is not used holds none of it.
-const WINDOW_BYTES: u32 = 1 << 20;
 
 /// The endpoints of a list, `host:port` each; `http://` in front of one is allowed.
 ///
@@ -49,66 +46,64 @@ pub(crate) fn endpoints(given: impl IntoIterator<Item = impl Into<String>>) -> R
 fn is_host_and_port(address: &str) -> bool {
     let Some((host, port)) = address.rsplit_once(':') else { return false };
     let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
-    is_port && !host.is_empty() && !host.contains(['/', '@', ' ']) && uri(address).is_ok()
+    is_port && !host.is_empty() && !host.contains(['/', '@', ' ']) && address.parse::<Authority>().is_ok()
 }
 
-fn uri(address: &str) -> Result<Endpoint, Arc<str>> {
-    let no_address = |_| Arc::from(format!("{address:?} is not an address; a node's --advertise is HOST:PORT"));
-    Endpoint::from_shared(format!("http://{address}")).map_err(no_address)
-}
-
-/// A connection that is made when it is first needed, and again when it was lost.
+/// What the requests to an address are addressed to.
 ///
 /// # Errors
 /// It is no address; for people.
-pub(crate) fn channel(address: &str) -> Result<Channel, Arc<str>> {
-    let endpoint = uri(address)?
-        .tcp_nodelay(true)
-        .connect_timeout(OPEN_TIMEOUT)
-        .initial_stream_window_size(WINDOW_BYTES)
-        .initial_connection_window_size(WINDOW_BYTES)
-        .http2_keep_alive_interval(KEEPALIVE.0)
-        .keep_alive_timeout(KEEPALIVE.1)
-        .keep_alive_while_idle(true);
-    Ok(endpoint.connect_lazy())
+pub(crate) fn origin(address: &str) -> Result<Uri, Arc<str>> {
+    let no_address = |_| Arc::from(format!("{address:?} is not an address; a node's --advertise is HOST:PORT"));
+    Uri::builder().scheme("http").authority(address).path_and_query("/").build().map_err(no_address)
 }
 
-pub(crate) fn checks(channel: Channel) -> RateLimitClient<Channel> {
-    RateLimitClient::new(channel)
+pub(crate) fn checks(connection: Connection) -> RateLimitClient<Connection> {
+    let origin = connection.origin();
+    RateLimitClient::with_origin(connection, origin)
         .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
         .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX)
 }
 
-pub(crate) fn placements(channel: Channel) -> PlacementServiceClient<Channel> {
-    PlacementServiceClient::new(channel).max_decoding_message_size(PLACEMENT_BYTES_MAX)
+pub(crate) fn placements(connection: Connection) -> PlacementServiceClient<Connection> {
+    let origin = connection.origin();
+    PlacementServiceClient::with_origin(connection, origin).max_decoding_message_size(PLACEMENT_BYTES_MAX)
 }
 
 /// Why a call failed, for people.
 pub(crate) fn sentence(status: &Status) -> Arc<str> {
-    match status.code() {
-        Code::Unimplemented => "another program listens there, or a node of another version".into(),
-        _ if status.source().is_some() => network(status),
-        _ => status.message().into(),
+    match (status.code(), status.source()) {
+        (Code::Unimplemented, _) => "another program listens there, or a node of another version".into(),
+        (_, Some(cause)) => network(cause),
+        (_, None) => status.message().into(),
+    }
+}
+
+/// Why there is no connection, for people.
+pub(crate) fn unreachable(error: &io::Error) -> Arc<str> {
+    known(error.kind()).unwrap_or_else(|| error.to_string().into())
+}
+
+fn known(kind: ErrorKind) -> Option<Arc<str>> {
+    match kind {
+        ErrorKind::ConnectionRefused => Some("nothing listens there".into()),
+        ErrorKind::TimedOut => Some(format!("no connection within {OPEN_TIMEOUT:?}").into()),
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => Some(LOST.into()),
+        _ => None,
     }
 }
 
 /// What a connection said: the deepest cause says most.
-fn network(status: &Status) -> Arc<str> {
-    let mut cause = status.source();
-    let mut last = status.message().to_owned();
+pub(crate) fn network(error: &(dyn Error + 'static)) -> Arc<str> {
+    let (mut cause, mut last) = (Some(error), String::new());
     while let Some(error) = cause {
-        match error.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
-            Some(ErrorKind::ConnectionRefused) => return "nothing listens there".into(),
-            Some(ErrorKind::TimedOut) => return format!("no connection within {OPEN_TIMEOUT:?}").into(),
-            Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof) => {
-                return LOST.into();
-            }
-            _ => {}
+        if let Some(known) = error.downcast_ref::<io::Error>().and_then(|error| known(error.kind())) {
+            return known;
         }
         last = error.to_string();
         cause = error.source();
     }
-    if last.contains("connection closed") {
+    if ["connection closed", "connection was not ready"].iter().any(|sign| last.contains(sign)) {
         return LOST.into();
     }
     // HTTP/2 did not come about.

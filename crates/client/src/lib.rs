@@ -38,6 +38,7 @@ mod chance;
 mod clock;
 pub mod conformance;
 mod connect;
+mod connection;
 mod course;
 mod endpoint;
 mod error;

@@ -23,13 +23,13 @@ use drl_proto::v1;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
-use tonic::transport::Channel;
 
+use crate::clock;
+use crate::connection::{Connection, Connections};
 use crate::line::carrier::Carrier;
 use crate::line::parcel::{Checks, Parcel, Waiting};
 use crate::placement::{Owner, Placement};
 use crate::task::Task;
-use crate::{clock, endpoint};
 
 /// How long no other node is asked to pass checks on after one that could not: what one cannot reach another one hardly can.
 const VAIN_DETOUR: Duration = Duration::from_secs(1);
@@ -63,12 +63,18 @@ pub(crate) struct Line {
 
 /// How the connection stands; the carrier says so.
 #[derive(Debug)]
-pub(crate) struct Condition(Mutex<State>);
+pub(crate) struct Condition {
+    connections: Arc<Connections>,
+    address: Arc<str>,
+    state: Mutex<State>,
+}
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
-    /// Made anew after trouble: what is known of an old connection is nothing.
-    channel: Channel,
+    /// Held while it is used, so that others to the same node join it.
+    connection: Option<Connection>,
+    /// When it was last asked for.
+    used: Option<Instant>,
     trouble: Option<Trouble>,
     /// When another node last could not reach it.
     vain_detour: Option<Instant>,
@@ -82,12 +88,12 @@ pub(crate) struct Trouble {
 }
 
 impl Condition {
-    const fn new(channel: Channel) -> Self {
-        Self(Mutex::new(State { channel, trouble: None, vain_detour: None }))
+    fn new(connections: Arc<Connections>, address: Arc<str>) -> Self {
+        Self { connections, address, state: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers come. Returns whether they did not before.
@@ -95,18 +101,36 @@ impl Condition {
         self.lock().trouble.take().is_some()
     }
 
-    /// No answers come from `address`. Returns whether they did before.
-    fn is_in_trouble(&self, reason: Arc<str>, address: &str) -> bool {
+    /// No answers come. Returns whether they did before.
+    fn is_in_trouble(&self, reason: Arc<str>) -> bool {
+        self.give_up();
         let mut state = self.lock();
-        if let Ok(channel) = endpoint::channel(address) {
-            state.channel = channel;
-        }
         let since = state.trouble.as_ref().map_or_else(clock::now, |trouble| trouble.since);
         state.trouble.replace(Trouble { since, reason }).is_none()
     }
 
-    fn channel(&self) -> Channel {
-        self.lock().channel.clone()
+    /// # Errors
+    /// Why there is no connection, for people.
+    async fn connection(&self) -> Result<Connection, Arc<str>> {
+        let connection = self.connections.to(&self.address).await?;
+        let mut state = self.lock();
+        (state.connection, state.used) = (Some(connection.clone()), Some(clock::now()));
+        Ok(connection)
+    }
+
+    /// The connection was lost: the next one is another one.
+    fn give_up(&self) {
+        if let Some(connection) = self.lock().connection.take() {
+            self.connections.give_up(&connection);
+        }
+    }
+
+    /// Lets the connection go, unless it was asked for lately.
+    fn rest(&self, idle: Duration) {
+        let mut state = self.lock();
+        if state.used.is_some_and(|used| used.elapsed() >= idle) {
+            state.connection = None;
+        }
     }
 
     fn trouble(&self) -> Option<Trouble> {
@@ -115,25 +139,19 @@ impl Condition {
 }
 
 impl Line {
-    /// Opens the way to `owner`, and starts its carrier on `runtime`.
-    ///
-    /// # Errors
-    /// The address is none; for people.
+    /// Opens the way to `owner`, and starts its carrier on `runtime`. What is not used for `idle` has no connection meanwhile.
     pub(crate) fn open(
         owner: Owner,
-        placement: watch::Receiver<Placement>,
+        idle: Duration,
+        (connections, placement): (Arc<Connections>, watch::Receiver<Placement>),
         runtime: &Handle,
-    ) -> Result<Self, Arc<str>> {
-        let channel = {
-            let _inside = runtime.enter();
-            endpoint::channel(&owner.address)?
-        };
+    ) -> Self {
         let (queue, waiting) = mpsc::channel(CLIENT_CHECKS_MAX);
-        let condition = Arc::new(Condition::new(channel));
-        let carrier = Carrier::new(owner.clone(), placement, waiting, Arc::clone(&condition));
+        let condition = Arc::new(Condition::new(connections, Arc::clone(&owner.address)));
+        let carrier = Carrier::new(owner.clone(), idle, placement, waiting, Arc::clone(&condition));
         let carrier = Task::spawn(runtime, carrier.run());
         let room = Arc::new(Semaphore::new(CLIENT_CHECKS_MAX));
-        Ok(Self { owner, queue, room, condition, _carrier: carrier })
+        Self { owner, queue, room, condition, _carrier: carrier }
     }
 
     /// Whether it leads there, and somebody carries.
@@ -141,13 +159,12 @@ impl Line {
         self.owner.address == owner.address && !self.queue.is_closed()
     }
 
-    pub(crate) const fn owner(&self) -> &Owner {
-        &self.owner
-    }
-
-    /// For calls beside the stream.
-    pub(crate) fn channel(&self) -> Channel {
-        self.condition.channel()
+    /// For calls beside the stream; in the limiter's runtime.
+    ///
+    /// # Errors
+    /// Why there is no connection, for people.
+    pub(crate) async fn connection(&self) -> Result<Connection, Arc<str>> {
+        self.condition.connection().await
     }
 
     /// Why no answers come; `None` when they do.

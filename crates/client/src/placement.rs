@@ -1,12 +1,17 @@
 //! Where every shard is, as this client knows it. A later word about a shard has a higher epoch; an earlier one changes nothing.
 //!
-//! It knows no network: updates come in, addresses go out.
+//! It knows no network: updates come in, addresses go out. Every limiter of a process has one for itself, so a shard takes ten bytes of
+//! it: its epoch, and the number that `roster.rs` has given its owner.
 
-use std::collections::BTreeMap;
+mod roster;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use drl_core::{Epoch, InvalidShardCount, LimitKey, ShardCount, ShardId};
 use drl_proto::v1;
+use roster::{Number, Roster};
 
 /// The name of a node.
 pub(crate) type NodeName = Arc<str>;
@@ -15,22 +20,10 @@ pub(crate) type NodeName = Arc<str>;
 pub(crate) struct Placement {
     revision: u64,
     shards: ShardCount,
-    nodes: BTreeMap<NodeName, Node>,
-    seats: Vec<Option<Seat>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Node {
-    /// The gRPC address, `host:port`.
-    address: Arc<str>,
-    /// A node that went keeps its address while a shard names it: its session may only have been renewed late.
-    is_here: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Seat {
-    pub(crate) epoch: Epoch,
-    pub(crate) owner: NodeName,
+    roster: Roster,
+    /// Of each shard; zero when nobody is known to own it.
+    epochs: Box<[Epoch]>,
+    owners: Box<[Number]>,
 }
 
 /// Whom to ask about a key.
@@ -78,8 +71,9 @@ impl Placement {
             return Err(NotTaken::NotWhole);
         }
         let shards = ShardCount::new(update.shard_count.into())?;
-        let seats = vec![None; shards.get().into()];
-        let mut placement = Self { revision: update.revision, shards, nodes: BTreeMap::new(), seats };
+        let count = shards.get().into();
+        let (epochs, owners) = (vec![Epoch(0); count].into(), vec![Number::NOBODY; count].into());
+        let mut placement = Self { revision: update.revision, shards, roster: Roster::default(), epochs, owners };
         placement.merge(update);
         Ok(placement)
     }
@@ -99,7 +93,7 @@ impl Placement {
             _ => {
                 self.revision = update.revision;
                 if update.whole {
-                    self.nodes.values_mut().for_each(|node| node.is_here = false);
+                    self.roster.leave_all();
                 }
                 self.merge(update);
                 Ok(())
@@ -109,80 +103,62 @@ impl Placement {
 
     fn merge(&mut self, update: v1::PlacementUpdate) {
         for node in update.nodes {
-            let address: Arc<str> = node.addresses.unwrap_or_default().grpc.into();
+            let address = node.addresses.unwrap_or_default().grpc;
             if !address.is_empty() {
-                self.nodes.insert(node.id.into(), Node { address, is_here: true });
+                self.roster.arrive(&node.id, &address);
             }
         }
         for gone in &update.nodes_gone {
-            if let Some(node) = self.nodes.get_mut(&**gone) {
-                node.is_here = false;
-            }
+            self.roster.leave(gone);
         }
         for seat in update.seats {
             if let Ok(shard) = u16::try_from(seat.shard) {
                 self.learn(ShardId::new(shard), Epoch(seat.epoch), &seat.node);
             }
         }
-        self.forget_gone();
+        self.roster.forget_gone(&self.owners);
     }
 
     /// Somebody says that `owner` owns the shard since `epoch`. Returns whether that is news.
     pub(crate) fn learn(&mut self, shard: ShardId, epoch: Epoch, owner: &str) -> bool {
-        let Some(seat) = self.seats.get_mut(shard.index()) else { return false };
-        let known = seat.as_ref().map_or(Epoch(0), |seat| seat.epoch);
-        if epoch <= known || owner.is_empty() {
+        if shard.index() >= self.epochs.len() || epoch <= self.epoch(shard) || owner.is_empty() {
             return false;
         }
-        // One name for all shards of a node.
-        let owner = self.nodes.get_key_value(owner).map_or_else(|| owner.into(), |(name, _)| Arc::clone(name));
-        *seat = Some(Seat { epoch, owner });
+        let Some(owner) = self.roster.entry(owner) else { return false };
+        self.epochs[shard.index()] = epoch;
+        self.owners[shard.index()] = owner;
         true
-    }
-
-    fn forget_gone(&mut self) {
-        let Self { nodes, seats, .. } = self;
-        if nodes.values().any(|node| !node.is_here) {
-            nodes.retain(|name, node| node.is_here || seats.iter().flatten().any(|seat| seat.owner == *name));
-        }
     }
 
     /// Whom to ask about a key.
     pub(crate) fn route(&self, key: LimitKey<'_>) -> Route {
         let shard = key.shard(self.shards);
-        let Some(seat) = self.seat(shard) else { return Route { shard, epoch: Epoch(0), owner: None } };
-        let owner = self
-            .nodes
-            .get(&seat.owner)
-            .map(|node| Owner { node: Arc::clone(&seat.owner), address: Arc::clone(&node.address) });
-        Route { shard, epoch: seat.epoch, owner }
+        Route { shard, epoch: self.epoch(shard), owner: self.owner(shard) }
     }
 
-    pub(crate) fn seat(&self, shard: ShardId) -> Option<&Seat> {
-        self.seats.get(shard.index())?.as_ref()
+    /// The owner of a shard; `None` when there is none, or none whose address is known.
+    pub(crate) fn owner(&self, shard: ShardId) -> Option<Owner> {
+        self.owners.get(shard.index()).and_then(|number| self.roster.get(*number)).and_then(Owner::of)
     }
 
     /// The epoch of a shard; zero when nobody is known to own it.
     pub(crate) fn epoch(&self, shard: ShardId) -> Epoch {
-        self.seat(shard).map_or(Epoch(0), |seat| seat.epoch)
+        self.epochs.get(shard.index()).copied().unwrap_or(Epoch(0))
     }
 
     /// The address of a node, if it is known.
     pub(crate) fn address(&self, node: &str) -> Option<&Arc<str>> {
-        self.nodes.get(node).map(|node| &node.address)
-    }
-
-    /// The addresses of all nodes that have a session.
-    pub(crate) fn addresses(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.nodes.values().filter(|node| node.is_here).map(|node| &node.address)
+        self.roster.by_name(node)?.address.as_ref()
     }
 
     /// The nodes that have a session.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = Owner> {
-        let is_here = self.nodes.iter().filter(|(_, node)| node.is_here);
-        is_here.map(|(name, node)| Owner { node: Arc::clone(name), address: Arc::clone(&node.address) })
+        self.roster.all().filter(|node| node.is_here).filter_map(Owner::of)
     }
 }
 
-#[cfg(test)]
-mod tests;
+impl Owner {
+    fn of(node: &roster::Node) -> Option<Self> {
+        Some(Self { node: Arc::clone(&node.name), address: Arc::clone(node.address.as_ref()?) })
+    }
+}

@@ -27,6 +27,7 @@ use tokio::time::Instant;
 
 use crate::backend::{Answer, Backend, Terms, WhenUnavailable};
 use crate::clock;
+use crate::connection::Connections;
 use crate::error::CheckError;
 use crate::fallback::Fallback;
 use crate::line::Line;
@@ -41,6 +42,8 @@ use crate::watcher::Watcher;
 pub(crate) struct Options {
     pub(crate) within: Duration,
     pub(crate) on_unavailable: OnUnavailable,
+    /// For how long a connection may be unused.
+    pub(crate) idle: Duration,
 }
 
 /// Asks the owner of each check.
@@ -53,6 +56,8 @@ pub(crate) struct Routing {
 /// What calls share.
 struct World {
     runtime: Handle,
+    connections: Arc<Connections>,
+    idle: Duration,
     placement: Arc<watch::Sender<Placement>>,
     /// Rung when an owner says that the placement is behind.
     doubt: Arc<Notify>,
@@ -98,11 +103,14 @@ impl Deadline {
 impl Routing {
     /// A client that follows `placement` through `watcher`, on `runtime`.
     pub(crate) fn new(watcher: Watcher, placement: Placement, options: Options, runtime: Handle) -> Self {
+        let connections = watcher.connections();
         let placement = Arc::new(watch::Sender::new(placement));
         let doubt = Arc::new(Notify::new());
         let watcher = Task::spawn(&runtime, watcher.follow(Arc::clone(&placement), Arc::clone(&doubt)));
         let world = World {
             runtime,
+            connections,
+            idle: options.idle,
             placement,
             doubt,
             lines: RwLock::default(),
@@ -147,26 +155,24 @@ impl World {
     }
 
     /// The way to `owner`; it is made when it is first needed, and anew when the node has another address.
-    ///
-    /// # Errors
-    /// There is no way; for people.
-    fn line(&self, owner: &Owner, purpose: Purpose) -> Result<Arc<Line>, Arc<str>> {
+    fn line(&self, owner: &Owner, purpose: Purpose) -> Arc<Line> {
         let key = (Arc::clone(&owner.node), purpose);
         let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = lines.get(&key).filter(|line| line.serves(owner)) {
-            return Ok(Arc::clone(line));
+            return Arc::clone(line);
         }
         drop(lines);
         let mut lines = self.lines.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = lines.get(&key).filter(|line| line.serves(owner)) {
-            return Ok(Arc::clone(line));
+            return Arc::clone(line);
         }
         let placement = self.placement.borrow();
         lines.retain(|(node, _), _| placement.address(node).is_some());
         drop(placement);
-        let line = Arc::new(Line::open(owner.clone(), self.placement.subscribe(), &self.runtime)?);
+        let shared = (Arc::clone(&self.connections), self.placement.subscribe());
+        let line = Arc::new(Line::open(owner.clone(), self.idle, shared, &self.runtime));
         lines.insert(key, Arc::clone(&line));
-        Ok(line)
+        line
     }
 }
 

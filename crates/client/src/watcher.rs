@@ -1,4 +1,5 @@
-//! Follows the placement: from one node at a time, from another one when that node is gone, is behind, or somebody says that it is.
+//! Follows the placement: from one node at a time, from another one when that node is gone, is behind, or somebody says that it is. A
+//! connection for the watch alone is given up for one that checks use, so that a limiter has no more connections than nodes it asks.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -13,6 +14,7 @@ use tonic::Streaming;
 
 use crate::chance::{self, Pause};
 use crate::clock;
+use crate::connection::{Connection, Connections};
 use crate::endpoint::{self, OPEN_TIMEOUT};
 use crate::error::ConnectError;
 use crate::placement::{NotTaken, Placement, Trust};
@@ -29,9 +31,40 @@ const GOOD: Duration = Duration::from_secs(1);
 /// What keeps a placement up to date.
 pub(crate) struct Watcher {
     endpoints: Vec<Arc<str>>,
+    connections: Arc<Connections>,
     /// The node that tells now.
     address: Arc<str>,
+    telling: Telling,
+}
+
+/// A watch that is open.
+struct Telling {
     updates: Streaming<v1::PlacementUpdate>,
+    /// Held so that checks for the same node join it.
+    connection: Connection,
+    /// An update of which messages are missing.
+    begun: Option<v1::PlacementUpdate>,
+}
+
+impl Telling {
+    /// The next update, of all its messages; `None` when there will be none. Dropping the future loses nothing.
+    async fn next(&mut self) -> Result<Option<v1::PlacementUpdate>, tonic::Status> {
+        loop {
+            let Some(piece) = self.updates.message().await? else { return Ok(None) };
+            let update = match self.begun.take() {
+                None => piece,
+                Some(mut begun) => {
+                    begun.more = piece.more && begun.seats.len() < usize::from(SHARDS_MAX);
+                    begun.seats.extend(piece.seats);
+                    begun
+                }
+            };
+            if !update.more {
+                return Ok(Some(update));
+            }
+            self.begun = Some(update);
+        }
+    }
 }
 
 impl Watcher {
@@ -39,16 +72,20 @@ impl Watcher {
     ///
     /// # Errors
     /// [`ConnectError::Unreachable`] with what each said last.
-    pub(crate) async fn begin(endpoints: Vec<Arc<str>>, within: Duration) -> Result<(Self, Placement), ConnectError> {
+    pub(crate) async fn begin(
+        endpoints: Vec<Arc<str>>,
+        connections: Arc<Connections>,
+        within: Duration,
+    ) -> Result<(Self, Placement), ConnectError> {
         let mut reasons = Vec::new();
         let asked = timeout(within, async {
             let mut pause = Pause::new(PAUSES.0, PAUSES.1);
             loop {
                 let mut said = Vec::new();
                 for address in rotated(&endpoints) {
-                    match first(&address).await {
-                        Ok((update, updates)) => match Placement::new(update) {
-                            Ok(placement) => return (address, updates, placement),
+                    match first(&connections, &address).await {
+                        Ok((update, telling)) => match Placement::new(update) {
+                            Ok(placement) => return (address, telling, placement),
                             Err(reason) => said.push(format!("{address}: {reason}")),
                         },
                         Err(reason) => said.push(format!("{address}: {reason}")),
@@ -63,13 +100,18 @@ impl Watcher {
             }
         });
         match asked.await {
-            Ok((address, updates, placement)) => Ok((Self { endpoints, address, updates }, placement)),
+            Ok((address, telling, placement)) => Ok((Self { endpoints, connections, address, telling }, placement)),
             Err(_) if reasons.is_empty() => {
                 let reasons = format!("{}: no answer", endpoints.join(", "));
                 Err(ConnectError::Unreachable { within, reasons })
             }
             Err(_) => Err(ConnectError::Unreachable { within, reasons: reasons.join("; ") }),
         }
+    }
+
+    /// What it shares with whoever asks the same nodes.
+    pub(crate) fn connections(&self) -> Arc<Connections> {
+        Arc::clone(&self.connections)
     }
 
     /// Keeps `placement` up to date. `doubt` rings when an owner said that this is not.
@@ -90,7 +132,7 @@ impl Watcher {
 
     /// Takes what the node tells until it does not, or is in doubt.
     async fn listen(&mut self, placement: &watch::Sender<Placement>, doubt: &Notify) -> Arc<str> {
-        let since = clock::now();
+        let (since, connections) = (clock::now(), Arc::clone(&self.connections));
         let in_doubt = async {
             loop {
                 doubt.notified().await;
@@ -102,7 +144,7 @@ impl Watcher {
         let mut in_doubt = pin!(in_doubt);
         loop {
             tokio::select! {
-                update = whole(&mut self.updates) => match update {
+                update = self.telling.next() => match update {
                     // It told the truth so far: if it goes back now, then because the cluster did.
                     Ok(Some(update)) => if let Err(reason) = take(placement, update, Trust::Any) {
                         return reason.to_string().into();
@@ -111,7 +153,18 @@ impl Watcher {
                     Err(status) => return endpoint::sentence(&status),
                 },
                 () = &mut in_doubt => return "an owner says that it is behind".into(),
+                () = connections.opened(), if self.telling.connection.is_alone() => self.join_checks(placement).await,
             }
+        }
+    }
+
+    /// Watches over a connection that is there for checks, if its node tells as much as this one.
+    async fn join_checks(&mut self, placement: &watch::Sender<Placement>) {
+        let Some(address) = self.connections.another(&self.address) else { return };
+        if let Ok((update, telling)) = first(&self.connections, &address).await
+            && take(placement, update, Trust::Newer).is_ok()
+        {
+            (self.address, self.telling) = (address, telling);
         }
     }
 
@@ -123,10 +176,10 @@ impl Watcher {
         loop {
             let mut reason: Arc<str> = "no node is known".into();
             for address in self.candidates(placement) {
-                let taken = match first(&address).await {
-                    Ok((update, updates)) => match take(placement, update, trust) {
+                let taken = match first(&self.connections, &address).await {
+                    Ok((update, telling)) => match take(placement, update, trust) {
                         Ok(()) => {
-                            (self.address, self.updates) = (address, updates);
+                            (self.address, self.telling) = (address, telling);
                             return;
                         }
                         Err(not_taken) => {
@@ -147,12 +200,13 @@ impl Watcher {
         }
     }
 
-    /// Every node that is known, the one that told last at the end.
+    /// Every node that is known: first those to which there is a connection already, the one that told last at the end.
     fn candidates(&self, placement: &watch::Sender<Placement>) -> Vec<Arc<str>> {
-        let mut known: BTreeSet<Arc<str>> = placement.borrow().addresses().cloned().collect();
+        let mut known: BTreeSet<Arc<str>> = placement.borrow().nodes().map(|node| node.address).collect();
         known.extend(self.endpoints.iter().cloned());
         let is_another = known.remove(&self.address);
         let mut candidates: Vec<_> = rotated(&known.into_iter().collect::<Vec<_>>()).collect();
+        candidates.sort_by_key(|address| self.connections.held(address).is_none());
         if is_another {
             candidates.push(Arc::clone(&self.address));
         }
@@ -170,15 +224,18 @@ fn take(placement: &watch::Sender<Placement>, update: v1::PlacementUpdate, trust
 ///
 /// # Errors
 /// Why there is none, for people.
-async fn first(address: &str) -> Result<(v1::PlacementUpdate, Streaming<v1::PlacementUpdate>), Arc<str>> {
-    let mut client = endpoint::placements(endpoint::channel(address)?);
+async fn first(connections: &Connections, address: &Arc<str>) -> Result<(v1::PlacementUpdate, Telling), Arc<str>> {
+    let connection = connections.to(address).await?;
+    let mut client = endpoint::placements(connection.clone());
     let asked = async {
-        let mut updates = client.watch(v1::WatchPlacementRequest {}).await?.into_inner();
-        let update = whole(&mut updates).await?;
-        update.map(|update| (update, updates)).ok_or_else(|| tonic::Status::unavailable("it ended the stream"))
+        let updates = client.watch(v1::WatchPlacementRequest {}).await?.into_inner();
+        let mut telling = Telling { updates, connection, begun: None };
+        let update = telling.next().await?;
+        update.map(|update| (update, telling)).ok_or_else(|| tonic::Status::unavailable("it ended the stream"))
     };
     match timeout(OPEN_TIMEOUT, asked).await {
-        Ok(told) => told.map_err(|status| match endpoint::sentence(&status) {
+        Ok(Ok(told)) => Ok(told),
+        Ok(Err(status)) => Err(match endpoint::sentence(&status) {
             lost if *lost == *endpoint::LOST => {
                 "it closed the connection before it said anything; is it a node's gRPC address?".into()
             }
@@ -186,17 +243,6 @@ async fn first(address: &str) -> Result<(v1::PlacementUpdate, Streaming<v1::Plac
         }),
         Err(_) => Err(format!("no answer within {OPEN_TIMEOUT:?}").into()),
     }
-}
-
-/// The next update, of all its messages. Dropping the future loses what came of it: then the stream is of no use any more.
-async fn whole(updates: &mut Streaming<v1::PlacementUpdate>) -> Result<Option<v1::PlacementUpdate>, tonic::Status> {
-    let Some(mut update) = updates.message().await? else { return Ok(None) };
-    while update.more {
-        let Some(piece) = updates.message().await? else { return Ok(None) };
-        update.more = piece.more && update.seats.len() < usize::from(SHARDS_MAX);
-        update.seats.extend(piece.seats);
-    }
-    Ok(Some(update))
 }
 
 /// The list, beginning anywhere.

@@ -1,5 +1,7 @@
-//! The gRPC messages and services of drl, generated from `proto/`. It holds no code of its own: what a field means is said in
-//! the `.proto` files.
+//! The gRPC messages and services of drl, generated from `proto/`. What a field means is said in the `.proto` files; the only code of its
+//! own is how large the buffers of a stream are.
+
+pub mod codec;
 
 /// Version 1 of the protocol; fields are only ever added.
 #[allow(clippy::all, clippy::pedantic, unreachable_pub, unused_qualifications, reason = "generated")]

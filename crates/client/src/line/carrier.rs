@@ -8,7 +8,7 @@
 //!      |          failed |  | after a pause; at once when a connection that was good is lost <-+
 //!      |                 v  |
 //!      +----------- in trouble: what is not sent is refused at once, what is unanswered waits to be sent again
-//!   nobody asked for a while
+//!   nobody asked for a while                              (from carrying, too)
 //! ```
 //!
 //! Invariant: what was sent and not answered is sent again under its number, to this node only. It goes elsewhere when another node
@@ -43,6 +43,8 @@ const DEMAND: Duration = Duration::from_secs(5);
 
 pub(super) struct Carrier {
     owner: Owner,
+    /// After so long without a check the stream is closed, and the connection with it when nobody else uses it.
+    idle: Duration,
     placement: watch::Receiver<Placement>,
     queue: mpsc::Receiver<Box<Parcel>>,
     condition: Arc<Condition>,
@@ -63,6 +65,8 @@ struct Open {
 enum End {
     /// Nobody will ask any more.
     Unused,
+    /// Nobody has asked for a while.
+    Idle,
     Lost(Arc<str>),
     /// It is there and gives no answers.
     Stalled,
@@ -71,12 +75,13 @@ enum End {
 impl Carrier {
     pub(super) fn new(
         owner: Owner,
+        idle: Duration,
         placement: watch::Receiver<Placement>,
         queue: mpsc::Receiver<Box<Parcel>>,
         condition: Arc<Condition>,
     ) -> Self {
         let outbox = Outbox::new(chance::session());
-        Self { owner, placement, queue, condition, outbox, was_answered: false, demanded: clock::now() }
+        Self { owner, idle, placement, queue, condition, outbox, was_answered: false, demanded: clock::now() }
     }
 
     /// Runs until its line is dropped.
@@ -84,10 +89,11 @@ impl Carrier {
         let mut pause = Pause::new(PAUSES.0, PAUSES.1);
         loop {
             if self.is_at_rest() {
-                let Some(parcel) = self.queue.recv().await else { return };
+                let Some(parcel) = self.rest().await else { return };
                 self.take(*parcel);
             }
-            let end = match self.meanwhile(open(self.condition.channel())).await {
+            let condition = Arc::clone(&self.condition);
+            let end = match self.meanwhile(open(&condition)).await {
                 None => End::Unused,
                 Some(Err(reason)) => End::Lost(reason),
                 Some(Ok(stream)) => {
@@ -103,6 +109,7 @@ impl Carrier {
                         // A connection that was good is made anew at once; what waits may wait for that.
                         End::Lost(reason) if self.was_answered => {
                             tracing::debug!(node = %self.owner.node, %reason, "lost a connection");
+                            self.condition.give_up();
                             continue;
                         }
                         end => end,
@@ -111,6 +118,7 @@ impl Carrier {
             };
             let reason = match end {
                 End::Unused => return,
+                End::Idle => continue,
                 End::Lost(reason) => reason,
                 End::Stalled => format!("it gave no answer for {STALL:?}").into(),
             };
@@ -129,6 +137,16 @@ impl Carrier {
         }
     }
 
+    /// Waits for a check, without a stream. `None`: nobody will ask any more.
+    async fn rest(&mut self) -> Option<Box<Parcel>> {
+        loop {
+            self.condition.rest(self.idle);
+            if let Ok(parcel) = timeout(self.idle, self.queue.recv()).await {
+                return parcel;
+            }
+        }
+    }
+
     /// Whether nobody needs a connection.
     fn is_at_rest(&self) -> bool {
         self.outbox.is_empty() && (self.condition.trouble().is_none() || self.demanded.elapsed() > DEMAND)
@@ -136,7 +154,7 @@ impl Carrier {
 
     fn is_in_trouble(&mut self, reason: &Arc<str>) {
         let said: Arc<str> = format!("node {} ({}): {reason}", self.owner.node, self.owner.address).into();
-        if self.condition.is_in_trouble(said, &self.owner.address) {
+        if self.condition.is_in_trouble(said) {
             tracing::warn!(
                 node = %self.owner.node, address = %self.owner.address, %reason,
                 "a node does not answer; policies decide what its clients may do meanwhile"
@@ -188,7 +206,7 @@ impl Carrier {
                     return End::Lost("the stream ended".into());
                 }
             }
-            let wake = self.outbox.wake_at();
+            let wake = self.outbox.wake_at().or_else(|| self.demanded.checked_add(self.idle));
             tokio::select! {
                 biased;
                 answer = answers.message() => match answer {
@@ -205,8 +223,10 @@ impl Carrier {
                 },
                 () = at(wake) => {
                     self.expire();
-                    if self.outbox.stalled_at().is_some_and(|at| at <= clock::now()) {
-                        return End::Stalled;
+                    match self.outbox.stalled_at() {
+                        Some(at) if at <= clock::now() => return End::Stalled,
+                        None if self.demanded.elapsed() >= self.idle => return End::Idle,
+                        _ => {}
                     }
                 }
             }
@@ -216,9 +236,10 @@ impl Carrier {
 
 /// # Errors
 /// Why there is no stream, for people.
-async fn open(channel: tonic::transport::Channel) -> Result<Open, Arc<str>> {
+async fn open(condition: &Condition) -> Result<Open, Arc<str>> {
+    let connection = condition.connection().await?;
     let (requests, waiting) = mpsc::channel(STREAM_MESSAGES_IN_FLIGHT_MAX);
-    let mut client = endpoint::checks(channel);
+    let mut client = endpoint::checks(connection);
     let opening =
         client.check_stream(ReceiverStream::new(waiting).map(|message: Box<v1::CheckStreamRequest>| *message));
     match timeout(OPEN_TIMEOUT, opening).await {

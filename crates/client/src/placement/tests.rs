@@ -48,7 +48,7 @@ fn an_owner_that_is_gone_is_asked_where_it_was_and_forgotten_when_nothing_names_
     let gone = v1::PlacementUpdate { nodes_gone: vec!["n1".to_owned()], ..update(6, Vec::new(), Vec::new()) };
     placement.apply(gone, Trust::Newer).unwrap();
     assert_eq!(owner(&placement).as_deref(), Some("a:1"));
-    assert_eq!(placement.addresses().map(|address| &**address).collect::<Vec<_>>(), ["b:2"]);
+    assert_eq!(placement.nodes().map(|node| node.address.to_string()).collect::<Vec<_>>(), ["b:2"]);
     placement.apply(update(7, Vec::new(), vec![seat(0, 4, "n2")]), Trust::Newer).unwrap();
     assert_eq!(placement.address("n1"), None);
 }
@@ -84,4 +84,9 @@ fn another_cluster_is_not_mixed_in() {
 fn a_shard_without_an_owner_has_nobody_to_ask() {
     let placement = Placement::new(whole(1, vec![node("n1", "a:1")], vec![seat(0, 0, "")])).unwrap();
     assert_eq!(owner(&placement), None);
+}
+
+#[test]
+fn a_shard_takes_ten_bytes() {
+    assert_eq!(size_of::<Epoch>() + size_of::<Number>(), 10);
 }

@@ -62,8 +62,8 @@ struct Group<'a> {
 
 /// Checks that are under way.
 struct Sent<'a> {
-    /// The way to the owner; `None` when there is none.
-    line: Option<Arc<Line>>,
+    /// The way to the owner.
+    line: Arc<Line>,
     /// Whether another node was asked to pass the checks on.
     is_detour: bool,
     owed: Vec<(Owed<'a>, ShardId, Epoch)>,
@@ -114,12 +114,12 @@ impl World {
                 },
                 Err(failure) => Err(failure),
             };
-            if let Some(line) = line.as_deref().filter(|_| is_detour && is_in_vain(&reply)) {
+            if is_detour && is_in_vain(&reply) {
                 line.detour_failed();
             }
             match reply {
-                Ok(told) => self.heard(owed, told, line.as_deref(), answers, &mut left),
-                Err(failure) => failed(&owed, &failure, line.as_deref(), deadline, answers, &mut left),
+                Ok(told) => self.heard(owed, told, &line, answers, &mut left),
+                Err(failure) => failed(&owed, &failure, &line, deadline, answers, &mut left),
             }
         }
         left
@@ -158,25 +158,20 @@ impl World {
 
     fn dispatch<'a>(&self, group: Group<'a>, deadline: Deadline) -> Sent<'a> {
         let Group { owner, mut checks, owed } = group;
-        let line = match self.line(&owner, Purpose::Owner) {
-            Ok(line) => line,
-            Err(reason) => {
-                return Sent { line: None, is_detour: false, owed, waiting: Err(Failure::Unsent { reason }) };
-            }
-        };
+        let line = self.line(&owner, Purpose::Owner);
         let detour = if line.wants_detour() { self.detour(&owner) } else { None };
         if detour.is_some() {
             checks.let_pass_on();
         }
         let waiting = detour.as_ref().unwrap_or(&line).send(checks, deadline.at);
-        Sent { line: Some(line), is_detour: detour.is_some(), owed, waiting }
+        Sent { line, is_detour: detour.is_some(), owed, waiting }
     }
 
     /// Another node that answers: it may reach the owner where this client cannot.
     fn detour(&self, owner: &Owner) -> Option<Arc<Line>> {
         let others: Vec<Owner> = self.placement.borrow().nodes().filter(|other| other.node != owner.node).collect();
         let (front, back) = others.split_at(chance::place(others.len()));
-        let mut lines = back.iter().chain(front).filter_map(|other| self.line(other, Purpose::Detour).ok());
+        let mut lines = back.iter().chain(front).map(|other| self.line(other, Purpose::Detour));
         lines.find(|line| line.trouble().is_none())
     }
 
@@ -185,7 +180,7 @@ impl World {
         &self,
         owed: Vec<(Owed<'a>, ShardId, Epoch)>,
         told: Vec<Answered>,
-        line: Option<&Line>,
+        line: &Line,
         answers: &mut [Result<Decision, CheckError>],
         left: &mut Vec<Left<'a>>,
     ) {
@@ -216,7 +211,7 @@ impl World {
             };
             let why = Why {
                 is_busy: refusal.kind() == v1::RefusalKind::Busy,
-                silent_for: line.and_then(Line::silent_for),
+                silent_for: line.silent_for(),
                 ..Why::plain(refusal.message.into())
             };
             left.push(Left { owed, when, why });
@@ -241,12 +236,12 @@ fn is_in_vain(reply: &Reply) -> bool {
 fn failed<'a>(
     owed: &[(Owed<'a>, ShardId, Epoch)],
     failure: &Failure,
-    line: Option<&Line>,
+    line: &Line,
     deadline: Deadline,
     answers: &mut [Result<Decision, CheckError>],
     left: &mut Vec<Left<'a>>,
 ) {
-    let silent_for = line.and_then(Line::silent_for);
+    let silent_for = line.silent_for();
     let why = match failure {
         Failure::TimedOut { reason } => {
             let error = Why::plain(Arc::clone(reason)).timed_out(deadline.within);

@@ -8,12 +8,12 @@ use drl_core::{Cost, LimitKey, ShardTime};
 use drl_limits::Decision;
 use drl_proto::v1;
 use tokio::time::timeout;
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use super::{Deadline, Purpose, World};
 use crate::chance::Pause;
 use crate::clock;
+use crate::connection::Connection;
 use crate::endpoint;
 use crate::error::CheckError;
 use crate::placement::Owner;
@@ -30,6 +30,14 @@ enum Repeat {
     Harmful,
 }
 
+/// What came of asking once.
+enum Asked<T> {
+    Done(T),
+    Refused(Status),
+    /// There is no connection.
+    Unsent(Arc<str>),
+}
+
 pub(super) async fn peek(
     world: &Arc<World>,
     check: CheckRequest<'_>,
@@ -41,9 +49,9 @@ pub(super) async fn peek(
         cost: Some(check.units().units()),
         peek: true,
     };
-    let decision = run(world, check.key(), deadline, Repeat::Harmless, move |channel| {
+    let decision = run(world, check.key(), deadline, Repeat::Harmless, move |connection| {
         let request = request.clone();
-        async move { endpoint::checks(channel).check(request).await.map(tonic::Response::into_inner) }
+        async move { endpoint::checks(connection).check(request).await.map(tonic::Response::into_inner) }
     });
     Ok(drl_wire::read_decision(&decision.await?))
 }
@@ -61,9 +69,9 @@ pub(super) async fn refund(
         cost: cost.units(),
         decided_at_nanos: decided_at.map(|at| at.0),
     };
-    let done = run(world, key, deadline, Repeat::Harmful, move |channel| {
+    let done = run(world, key, deadline, Repeat::Harmful, move |connection| {
         let request = request.clone();
-        async move { endpoint::checks(channel).refund(request).await.map(tonic::Response::into_inner) }
+        async move { endpoint::checks(connection).refund(request).await.map(tonic::Response::into_inner) }
     });
     done.await.map(|_| ())
 }
@@ -73,9 +81,9 @@ pub(super) async fn reset(world: &Arc<World>, key: LimitKey<'_>, deadline: Deadl
         namespace: key.namespace.as_str().to_owned(),
         client_id: key.client.as_bytes().to_vec().into(),
     };
-    let done = run(world, key, deadline, Repeat::Harmless, move |channel| {
+    let done = run(world, key, deadline, Repeat::Harmless, move |connection| {
         let request = request.clone();
-        async move { endpoint::checks(channel).reset(request).await.map(tonic::Response::into_inner) }
+        async move { endpoint::checks(connection).reset(request).await.map(tonic::Response::into_inner) }
     });
     done.await.map(|_| ())
 }
@@ -86,7 +94,7 @@ async fn run<T, F>(
     key: LimitKey<'_>,
     deadline: Deadline,
     repeat: Repeat,
-    request: impl Fn(Channel) -> F + Send + 'static,
+    request: impl Fn(Connection) -> F + Send + Sync + 'static,
 ) -> Result<T, CheckError>
 where
     T: Send + 'static,
@@ -98,31 +106,39 @@ where
         let mut pause = Pause::new(PAUSES.0, PAUSES.1);
         let mut reason: Arc<str> = "there was no time to ask anybody".into();
         while !deadline.is_over() {
-            let owner = of_world.owner(shard);
-            let line = owner.map_or_else(
-                || Err("nobody owns the client's shard now".into()),
-                |owner| of_world.line(&owner, Purpose::Owner),
-            );
-            match line {
-                Ok(line) => match timeout(deadline.left(), request(line.channel())).await {
-                    Ok(Ok(done)) => return Ok(done),
-                    Ok(Err(status)) => {
-                        let said: Arc<str> =
-                            format!("node {}: {}", line.owner().node, endpoint::sentence(&status)).into();
-                        if let Some(error) = final_error(&status, repeat, &said) {
-                            return Err(error);
+            let owner = of_world.placement.borrow().owner(shard);
+            reason = match owner {
+                None => "nobody owns the client's shard now".into(),
+                Some(owner) => match timeout(deadline.left(), of_world.ask(&owner, &request)).await {
+                    Ok(Asked::Done(done)) => return Ok(done),
+                    Ok(Asked::Refused(status)) => {
+                        let said = format!("node {}: {}", owner.node, endpoint::sentence(&status)).into();
+                        match final_error(&status, repeat, &said) {
+                            Some(error) => return Err(error),
+                            None => said,
                         }
-                        reason = said;
                     }
-                    Err(_) => reason = format!("no answer from node {}", line.owner().node).into(),
+                    Ok(Asked::Unsent(why)) => format!("node {}: {why}", owner.node).into(),
+                    Err(_) => format!("no answer from node {}", owner.node).into(),
                 },
-                Err(why) => reason = why,
-            }
+            };
             clock::pass(pause.next().min(deadline.left())).await;
         }
         Err(CheckError::TimedOut { within: deadline.within, reason: reason.to_string() })
     };
     Task::spawn(&world.runtime, asked).done().await.unwrap_or(Err(CheckError::Closed))
+}
+
+impl World {
+    async fn ask<T, F>(&self, owner: &Owner, request: impl Fn(Connection) -> F + Sync) -> Asked<T>
+    where
+        F: Future<Output = Result<T, Status>> + Send,
+    {
+        match self.line(owner, Purpose::Owner).connection().await {
+            Ok(connection) => request(connection).await.map_or_else(Asked::Refused, Asked::Done),
+            Err(reason) => Asked::Unsent(reason),
+        }
+    }
 }
 
 /// The end of it, unless asking again may help and does no harm.
@@ -134,15 +150,5 @@ fn final_error(status: &Status, repeat: Repeat, said: &Arc<str>) -> Option<Check
         Code::ResourceExhausted => None,
         _ if repeat == Repeat::Harmless => None,
         _ => Some(CheckError::Unavailable { reason: reason() }),
-    }
-}
-
-impl World {
-    /// The owner of a shard as the placement has it now.
-    fn owner(&self, shard: drl_core::ShardId) -> Option<Owner> {
-        let placement = self.placement.borrow();
-        let node = Arc::clone(&placement.seat(shard)?.owner);
-        let address = Arc::clone(placement.address(&node)?);
-        Some(Owner { node, address })
     }
 }

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod accepted;
 mod asking;
 mod connecting;
+mod connections;
 mod node;
 mod trouble;
 mod unavailable;

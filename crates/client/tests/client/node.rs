@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
+
+use crate::accepted::Accepted;
 
 /// What a node does about a message.
 #[expect(clippy::large_enum_variant, reason = "answers are what there is most of")]
@@ -49,6 +52,11 @@ struct Inner {
     placement: watch::Sender<v1::PlacementUpdate>,
     /// Streams of checks that are open.
     streams: watch::Sender<usize>,
+    /// Watches of the placement that are open.
+    watchers: watch::Sender<usize>,
+    /// Connections that were ever accepted, and those that are open.
+    connections: AtomicUsize,
+    open_connections: Arc<AtomicUsize>,
     stop: CancellationToken,
 }
 
@@ -76,11 +84,14 @@ impl Node {
             updates_max: Mutex::new(usize::MAX),
             placement: watch::Sender::new(placed(1, &[("n1", address)], "n1", 1)),
             streams: watch::Sender::new(0),
+            watchers: watch::Sender::new(0),
+            connections: AtomicUsize::new(0),
+            open_connections: Arc::default(),
             stop: stop.clone(),
         });
         let node = Self { address, inner };
         // The services know the node weakly, or it would never be dropped.
-        let service = Service { inner: Arc::downgrade(&node.inner) };
+        let (service, accepting) = (Service { inner: Arc::downgrade(&node.inner) }, Arc::downgrade(&node.inner));
         let router = Server::builder()
             .add_service(RateLimitServer::new(service.clone()))
             .add_service(PlacementServiceServer::new(service));
@@ -90,6 +101,11 @@ impl Node {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let listener = TcpListenerStream::new(TcpListener::from_std(listener).unwrap());
+                let listener = listener.filter_map(|stream| {
+                    let inner = accepting.upgrade()?;
+                    inner.connections.fetch_add(1, Ordering::Relaxed);
+                    Some(stream.map(|stream| Accepted::new(stream, &inner.open_connections)))
+                });
                 stop.run_until_cancelled(router.serve_with_incoming(listener)).await
             });
             runtime.shutdown_background();
@@ -134,9 +150,22 @@ impl Node {
 
     /// Resolves when so many streams of checks are open.
     pub(crate) async fn has_streams(&self, count: usize) {
-        let mut streams = self.inner.streams.subscribe();
-        let wanted = streams.wait_for(|streams| *streams == count);
-        tokio::time::timeout(Duration::from_secs(5), wanted).await.unwrap().unwrap();
+        becomes(&self.inner.streams, count).await;
+    }
+
+    /// Resolves when so many watches of the placement are open.
+    pub(crate) async fn has_watchers(&self, count: usize) {
+        becomes(&self.inner.watchers, count).await;
+    }
+
+    /// How many connections are open.
+    pub(crate) fn open_connections(&self) -> usize {
+        self.inner.open_connections.load(Ordering::Relaxed)
+    }
+
+    /// How many connections it has accepted.
+    pub(crate) fn connections(&self) -> usize {
+        self.inner.connections.load(Ordering::Relaxed)
     }
 
     /// Stops as a process that was killed: connections are closed, the port is free.
@@ -149,25 +178,31 @@ impl Node {
     }
 }
 
+async fn becomes(counted: &watch::Sender<usize>, count: usize) {
+    let mut counted = counted.subscribe();
+    let wanted = counted.wait_for(|counted| *counted == count);
+    tokio::time::timeout(Duration::from_secs(5), wanted).await.unwrap().unwrap();
+}
+
 #[derive(Clone)]
 struct Service {
     inner: std::sync::Weak<Inner>,
 }
 
 /// Counts a stream for as long as it lives.
-struct Counted(std::sync::Weak<Inner>);
+struct Counted(std::sync::Weak<Inner>, fn(&Inner) -> &watch::Sender<usize>);
 
 impl Counted {
-    fn new(inner: &Arc<Inner>) -> Self {
-        inner.streams.send_modify(|streams| *streams += 1);
-        Self(Arc::downgrade(inner))
+    fn new(inner: &Arc<Inner>, counter: fn(&Inner) -> &watch::Sender<usize>) -> Self {
+        counter(inner).send_modify(|streams| *streams += 1);
+        Self(Arc::downgrade(inner), counter)
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
         if let Some(inner) = self.0.upgrade() {
-            inner.streams.send_modify(|streams| *streams -= 1);
+            (self.1)(&inner).send_modify(|streams| *streams -= 1);
         }
     }
 }
@@ -194,7 +229,7 @@ impl RateLimit for Service {
         request: Request<Streaming<v1::CheckStreamRequest>>,
     ) -> Result<Response<Self::CheckStreamStream>, Status> {
         let (inner, weak) = (self.inner()?, self.inner.clone());
-        let counted = Counted::new(&inner);
+        let counted = Counted::new(&inner, |inner| &inner.streams);
         let (answers, stream) = mpsc::channel(64);
         let mut messages = request.into_inner();
         tokio::spawn(async move {
@@ -247,7 +282,12 @@ impl PlacementService for Service {
         inner.asked.lock().unwrap().push("watch");
         let updates = WatchStream::new(inner.placement.subscribe());
         let most = *inner.updates_max.lock().unwrap();
-        Ok(Response::new(Box::pin(updates.map(Ok).take(most))))
+        let counted = Counted::new(&inner, |inner| &inner.watchers);
+        let updates = updates.map(move |update| {
+            let _held = &counted;
+            Ok(update)
+        });
+        Ok(Response::new(Box::pin(updates.take(most))))
     }
 }
 
