@@ -22,6 +22,7 @@ enum Given {
 const EXAMPLES: &[(&str, &str, Given, &str)] = &[
     ("client", "quickstart", Given::Endpoint, "allowed 3"),
     ("client", "batch", Given::Endpoint, "allowed 2"),
+    ("client", "bench_adds", Given::Endpoint, "two threads"),
     ("client", "blocking", Given::Endpoint, "allowed 3"),
     ("configuration", "bench_lookup", Given::Nothing, ""),
     ("embedded", "in_process", Given::Directory(&["alice", "8"]), "request 8: allowed false, 0 left"),
