@@ -248,3 +248,26 @@ pub const CLIENT_SESSION_IDLE_SECS_MAX: u64 = 30;
 
 /// Seats in one message of a watched placement: some KiB. A reader keeps the memory of its largest message for as long as it watches.
 pub const PLACEMENT_SEATS_PER_MESSAGE: usize = 128;
+
+/// How often process lifetimes that share a shard give each other a sign of life, in milliseconds.
+pub const BEAT_MILLIS: u64 = 100;
+
+/// After this long without a sign of life, in milliseconds, an owner drops a follower: four beats, and before the follower would
+/// take over, so that an owner that lives wins.
+pub const QUIET_MILLIS: u64 = 400;
+
+/// After this long, in milliseconds, an in-sync follower takes over: seven beats.
+pub const SILENT_MILLIS: u64 = 700;
+
+/// Frames to one process lifetime that may be unacknowledged. One is a group commit; a follower that is so many behind is slower
+/// than the owner, and the owner waits.
+pub const REPLICATION_FRAMES_IN_FLIGHT_MAX: usize = 64;
+
+/// How long frames stay unacknowledged before they are sent again, in milliseconds.
+pub const REPLICATION_RESEND_MILLIS: u64 = 150;
+
+/// Rows in one part of a snapshot, about: 4,096 rows of a hundred bytes are a message that others do not wait long for.
+pub const SNAPSHOT_ROWS_PER_PART: usize = 4_096;
+
+/// Shards that a node moves or seeds at the same time.
+pub const MOVES_IN_FLIGHT_MAX: usize = 16;

@@ -3,14 +3,17 @@
 //! Invariant: every change that an answer depends on is in the open frame or in one that was sealed before; sealing a frame gives
 //! it the next commit number.
 
+use std::collections::BTreeSet;
+
 use drl_core::{CommitNo, Cost, Epoch, KeyHash, Nanos, ShardCount, ShardId, ShardTime};
 use drl_limits::{Decision, Policy};
 
 use crate::dictionary::DictionaryWriter;
-use crate::frame::{FrameWriter, Head};
+use crate::frame::{FrameWriter, Head, Part};
 use crate::gate::Gate;
 use crate::ownership::{Bug, Bugs, NoBugs, ShardClock, Written};
 use crate::page::{HEAD_BUCKET, Page, PageWriter, write_head};
+use crate::replication::{Excerpts, Letter, News, Peers};
 use crate::row::Place;
 use crate::shard::{Outcome, Presence, Shard, bucket_of};
 
@@ -23,15 +26,20 @@ pub struct Ledger<B = NoBugs> {
     pub(crate) bugs: B,
     pub(crate) shards: Vec<Shard>,
     /// Shards with something in the open frame, in the order in which they came.
-    touched: Vec<ShardId>,
-    open_rows: usize,
+    pub(crate) touched: Vec<ShardId>,
+    pub(crate) open_rows: usize,
     /// The last commit number that was given out.
-    sealed: CommitNo,
-    dictionary: DictionaryWriter,
+    pub(crate) sealed: CommitNo,
+    pub(crate) dictionary: DictionaryWriter,
     /// Until when this process may answer, by `CLOCK_BOOTTIME`; a node that stands alone never asks.
     deadline: Nanos,
     /// Shards whose first admission has not been told yet.
     first_written: Vec<ShardId>,
+    pub(crate) peers: Peers,
+    /// Shards with a copy in the making, or with somebody who waits until everything is acknowledged.
+    pub(crate) restless: BTreeSet<ShardId>,
+    /// The revision of the policies that the last frame was sealed under.
+    pub(crate) policies: u64,
 }
 
 /// A check that found its shard and its policy.
@@ -64,6 +72,9 @@ impl<B: Bugs> Ledger<B> {
             dictionary: DictionaryWriter::default(),
             deadline: Nanos::ZERO,
             first_written: Vec::new(),
+            peers: Peers::default(),
+            restless: BTreeSet::new(),
+            policies: 0,
         }
     }
 
@@ -151,13 +162,19 @@ impl<B: Bugs> Ledger<B> {
         if self.touched.is_empty() {
             return None;
         }
+        self.policies = policy_revision;
         let mut writer = FrameWriter::new(out, &mut self.dictionary, policy_revision);
+        let mut copies = Excerpts::new(&self.bugs);
         let mut carried_over = Vec::new();
         self.open_rows = 0;
         for id in self.touched.drain(..) {
             let shard = &mut self.shards[id.index()];
-            shard.seq = shard.seq.next();
-            writer.section(shard.head());
+            // A copy has the seq of its owner; only an owner gives the next one.
+            if shard.following.is_none() {
+                shard.seq = shard.seq.next();
+            }
+            let part = if std::mem::take(&mut shard.is_anew) { Part::First } else { Part::Changes };
+            writer.section(shard.head(), part);
             let written = shard.changed.iter().take_while(|key| {
                 let row = shard.table.get_mut(*key);
                 let is_written = writer.row(**key, row.as_ref().map(|row| &row.counter));
@@ -168,6 +185,8 @@ impl<B: Bugs> Ledger<B> {
             });
             let written = written.count();
             shard.changed.drain(..written);
+            shard.sealed = self.sealed.next();
+            copies.take(writer.close(), &shard.targets);
             if shard.changed.is_empty() {
                 shard.presence = Presence::Absent;
             } else {
@@ -178,7 +197,18 @@ impl<B: Bugs> Ledger<B> {
         writer.finish();
         self.touched = carried_over;
         self.sealed = self.sealed.next();
+        self.send_excerpts(copies, out);
         Some(self.sealed)
+    }
+
+    /// What is to be sent to other lifetimes.
+    pub fn take_letters(&mut self) -> Vec<Letter> {
+        self.peers.take_letters()
+    }
+
+    /// What ownership has to know.
+    pub fn take_news(&mut self) -> Vec<News> {
+        self.peers.take_news()
     }
 
     /// The pages of a shard that changed since they were last taken, with expired counters dropped. The head page comes last.

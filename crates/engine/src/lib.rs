@@ -13,6 +13,7 @@ mod ledger;
 pub mod ownership;
 mod page;
 mod recovery;
+pub mod replication;
 mod row;
 mod shard;
 mod table;

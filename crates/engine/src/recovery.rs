@@ -137,9 +137,12 @@ impl Shard {
         if is_old {
             return;
         }
-        if section.head.floor > self.floor {
+        if section.head.floor > self.floor || section.part.is_first() {
             self.table.clear();
             self.dirty = u64::MAX;
+        }
+        if section.part.is_first() {
+            self.latest = ShardTime::ZERO;
         }
         self.stand_at(&section.head);
         for (key, counter) in section.rows {

@@ -4,11 +4,12 @@
 //! every change is noted for the open frame and for the next checkpoint.
 
 use drl_core::caps::PAGES_PER_SHARD;
-use drl_core::{Cost, Epoch, KeyHash, Seq, ShardId, ShardTime};
+use drl_core::{CommitNo, Cost, Epoch, KeyHash, Seq, ShardId, ShardTime};
 use drl_limits::{Algorithm, Counter, Decision, OnStateLoss, Policy, Reason, Retry};
 
 use crate::gate::Gate;
 use crate::ownership::Written;
+use crate::replication::{Advance, Following, Target};
 use crate::row::{Place, Row};
 use crate::table::Table;
 
@@ -27,12 +28,28 @@ pub struct Shard {
     pub(crate) dirty: u64,
     /// Keys whose rows go into the open frame.
     pub(crate) changed: Vec<KeyHash>,
+    /// The last commit that has a section of this shard.
+    pub(crate) sealed: CommitNo,
     /// Whether the open frame has a section for this shard.
     pub(crate) presence: Presence,
     /// Whether this process answers for the shard.
     pub(crate) gate: Gate,
     /// Whether anything is in the journal, or will be.
     pub(crate) written: Written,
+    /// The first epoch that this process has answered under without a gap.
+    pub(crate) since: Epoch,
+    /// The next epoch of this owner, when the present one has to be finished first.
+    pub(crate) advancing: Option<Advance>,
+    /// Copies on other nodes, while this process is the owner.
+    pub(crate) targets: Vec<Target>,
+    /// A copy that replies wait for has as many frames to acknowledge as it may.
+    pub(crate) is_congested: bool,
+    /// Whose copy this is, while another process is the owner.
+    pub(crate) following: Option<Following>,
+    /// The open frame replaces what the journal has of this shard.
+    pub(crate) is_anew: bool,
+    /// Somebody waits until everything is acknowledged.
+    pub(crate) is_flushing: bool,
 }
 
 /// Whether a shard has a section in the open frame.
@@ -66,9 +83,17 @@ impl Shard {
             table: Table::default(),
             dirty: 0,
             changed: Vec::new(),
+            sealed: CommitNo::default(),
             presence: Presence::Absent,
             gate: Gate::default(),
             written: Written::Never,
+            since: epoch,
+            advancing: None,
+            targets: Vec::new(),
+            is_congested: false,
+            following: None,
+            is_anew: false,
+            is_flushing: false,
         }
     }
 
@@ -98,6 +123,11 @@ impl Shard {
         }
         self.put(key, counter);
         (decision, Outcome::Changed)
+    }
+
+    /// Whether nothing is decided for a moment, because a copy has to join the present epoch first.
+    pub(crate) fn is_between_epochs(&self) -> bool {
+        self.advancing.is_some() || self.targets.iter().any(Target::is_awaited)
     }
 
     /// Decides as [`Shard::charge`] would, and changes nothing.

@@ -117,15 +117,16 @@ fn a_frame_is_frozen() {
 }
 
 const FROZEN_FRAME: &str = concat!(
-    "01",                                   // format
+    "02",                                   // format
     "0700000000000000",                     // policy revision
-    "52000000",                             // where the dictionary is
+    "53000000",                             // where the dictionary is
     "01000000",                             // sections
     "0100",                                 // shard
     "0300000000000000",                     // epoch
     "0100000000000000",                     // seq
     "0403020100000000",                     // shard time
     "0000000000000000",                     // no floor
+    "00",                                   // changes, not a snapshot
     "01000000",                             // rows
     "157c4a7fb979379e0100000000000000",     // key
     "0000",                                 // shape 0

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use drl_coordination::{Coordination, InvalidTtl, Keys, Ttl};
 use drl_core::{Generation, Nanos, NodeId, ShardCount};
-use drl_engine::ownership::{Authority, Event, Identity, NodeAgent};
+use drl_engine::ownership::{Authority, Copies, Event, Identity, NodeAgent};
 use drl_host::Ownership;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -132,7 +132,7 @@ impl Membership {
         }
         errands.attend();
         let driver = Driver {
-            agent: NodeAgent::new(Identity { node: node.clone(), shards, authority }),
+            agent: NodeAgent::new(Identity { node: node.clone(), shards, authority, copies: Copies::One }),
             ownership,
             coordination,
             keys,

@@ -144,7 +144,11 @@ impl Disk {
     #[must_use]
     pub(crate) fn knows(&self, shard: ShardId, ownership: (Epoch, Generation)) -> bool {
         let marker = &self.shards[shard.index()].0;
-        marker.held.is_some_and(|held| (held.epoch, held.generation) == ownership)
+        // An owner's own changes of followers are one epoch ahead of its marker for a moment.
+        let is_held = |epoch, generation| (epoch, generation) == ownership;
+        marker
+            .held
+            .is_some_and(|held| is_held(held.epoch, held.generation) || is_held(held.epoch.next(), held.generation))
             || marker.wanted.is_some_and(|wanted| (wanted.epoch, wanted.generation) == ownership)
     }
 

@@ -27,7 +27,7 @@ mod redirects;
 pub(crate) mod take_over;
 mod time_order;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use drl_core::{Epoch, Generation, NodeId, ShardId, ShardTime};
 use drl_engine::ownership::{Origin, Promise, ShardRecord};
@@ -68,6 +68,8 @@ pub(crate) struct Truth {
     answered: Vec<u64>,
     /// Per node and generation: the epochs that its first reading said.
     owed: BTreeMap<(usize, Generation), Vec<Epoch>>,
+    /// Epochs in which a follower could have taken over.
+    in_sync: BTreeSet<(ShardId, Epoch)>,
     era: Era,
 }
 
@@ -92,6 +94,7 @@ impl Truth {
             admissions: vec![0; shards],
             answered: vec![0; shards],
             owed: BTreeMap::new(),
+            in_sync: BTreeSet::new(),
             era: Era::Usual,
         }
     }
@@ -119,9 +122,9 @@ impl Truth {
         Ok(Decided { index: client.admitted.len() - 1, ..decided })
     }
 
-    /// An admission is in the journal of whoever decided it.
-    pub(crate) fn journaled(&mut self, decided: &Decided) {
-        self.times.journaled(decided);
+    /// A record says that a shard has a follower in sync: from then on the follower is the fence.
+    pub(crate) fn marked_in_sync(&mut self, shard: ShardId, epoch: Epoch) {
+        self.in_sync.insert((shard, epoch));
     }
 
     /// The answer has left.
@@ -136,7 +139,11 @@ impl Truth {
         deadline::check(decided, limit, now)?;
         self.answered[decided.shard.index()] = now;
         if decided.allowed {
-            self.owners.admitted(decided, now)?;
+            self.times.answered(decided);
+            let epochs = (decided.shard, decided.epoch)..(decided.shard, Epoch(u64::MAX));
+            if self.in_sync.range(epochs).next().is_none() {
+                self.owners.admitted(decided, now)?;
+            }
             self.admissions[decided.shard.index()] += 1;
             self.clients[decided.client].admitted[decided.index].answered = true;
         }

@@ -32,10 +32,19 @@ pub enum Mark {
     EtcdRestored,
     RevisionWentBack,
     EpochWentBack,
+    Named,
+    InSync,
+    Replaced,
+    Dropped,
+    TakenWarm,
+    ResumedByFollower,
+    Swapped,
+    LetterRejected,
+    Fenced,
 }
 
 impl Mark {
-    const COUNT: usize = 23;
+    const COUNT: usize = 32;
 
     pub const ALL: [Self; Self::COUNT] = [
         Self::Admitted,
@@ -61,6 +70,15 @@ impl Mark {
         Self::EtcdRestored,
         Self::RevisionWentBack,
         Self::EpochWentBack,
+        Self::Named,
+        Self::InSync,
+        Self::Replaced,
+        Self::Dropped,
+        Self::TakenWarm,
+        Self::ResumedByFollower,
+        Self::Swapped,
+        Self::LetterRejected,
+        Self::Fenced,
     ];
 }
 

@@ -63,6 +63,14 @@ pub const PLANTS: &[Entry] = &[
     engine("seq-without-epoch", Bug::SeqWithoutEpoch, "sections apply by seq, compared without the epoch"),
     engine("admits-while-frozen", Bug::AdmitsWhileFrozen, "a shard admits while it is handed over"),
     engine("evicts-running", Bug::EvictsRunningCounters, "a counter is evicted while its window runs"),
+    engine(
+        "promotes-unsynced",
+        Bug::PromotesUnsynced,
+        "a follower takes over although the record does not say that it is in sync",
+    ),
+    engine("marks-early", Bug::MarksBeforeRequired, "a record says in sync before replies wait for the copy"),
+    engine("old-acks", Bug::CountsOldAcks, "an acknowledgement of, or for, an earlier lifetime counts"),
+    engine("reply-before-ack", Bug::RepliesBeforeAck, "a reply leaves without the follower's acknowledgement"),
     world("reply-before-commit", WorldBug::ReplyBeforeCommit, "an admission is answered before its frame is journaled"),
     world("torn-write", WorldBug::TornWriteUnnoticed, "a journal that lost its tail counts as whole"),
 ];

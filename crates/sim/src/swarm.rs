@@ -1,6 +1,8 @@
 //! What a seed's world is like: how many nodes and clients, and how often each fault happens. Each run draws its own mixture
 //! (swarm testing, Groce et al. 2012), because faults that are always all on hide each other.
 
+use drl_engine::ownership::Copies;
+
 use crate::random::Random;
 
 pub(crate) const MILLIS: u64 = 1_000_000;
@@ -46,8 +48,18 @@ pub struct Swarm {
     pub etcd_late: u64,
     pub watch_duplicates: u64,
     pub watch_delay_max: u64,
-    /// Of messages between nodes.
+    /// Of checks between nodes.
     pub loss: u64,
+    /// Of letters between nodes.
+    pub letter_loss: u64,
+    pub letter_twice: u64,
+    pub letter_late: u64,
+    pub letter_overtakes: u64,
+    pub letter_late_max: u64,
+    pub link_cut_every: u64,
+    pub link_cut_max: u64,
+    /// How many nodes have the counters of a shard.
+    pub copies: Copies,
     /// Of checks: they name an epoch that was never there.
     pub made_up_epochs: u64,
     /// Of answers and of facts that are on disk: said twice.
@@ -82,7 +94,7 @@ impl Swarm {
     /// The mixture of a seed.
     #[must_use]
     pub fn draw(random: &mut Random) -> Self {
-        let chaos = random.between(60, 420) * SECOND;
+        let chaos = random.between(60, 300) * SECOND;
         let sometimes = |random: &mut Random, share: u64, from: u64, to: u64| {
             if random.happens(share) { random.between(from, to) * SECOND } else { 0 }
         };
@@ -92,7 +104,7 @@ impl Swarm {
             clients: 8 + random.index(5),
             check_every: random.between(100, 1_500) * MILLIS,
             chaos,
-            end: chaos + 110 * SECOND,
+            end: chaos + 160 * SECOND,
             skew_max: [0, 2 * SECOND, 120 * SECOND, 86_400 * SECOND][random.index(4)],
             journal_sync: if random.happens(600) { JournalSync::Commit } else { JournalSync::Interval },
             crash_every: sometimes(random, 700, 10, 150),
@@ -117,6 +129,14 @@ impl Swarm {
             watch_duplicates: [0, 100][random.index(2)],
             watch_delay_max: [20 * MILLIS, SECOND, 20 * SECOND][random.index(3)],
             loss: [0, 20, 200][random.index(3)],
+            letter_loss: [0, 0, 10, 100][random.index(4)],
+            letter_twice: [0, 50][random.index(2)],
+            letter_overtakes: [0, 0, 30, 300][random.index(4)],
+            letter_late: [0, 20, 200][random.index(3)],
+            letter_late_max: [20 * MILLIS, 500 * MILLIS, 5 * SECOND][random.index(3)],
+            link_cut_every: sometimes(random, 500, 5, 60),
+            link_cut_max: [SECOND, 10 * SECOND, 90 * SECOND][random.index(3)],
+            copies: if random.happens(150) { Copies::One } else { Copies::Two },
             made_up_epochs: [0, 0, 2, 20][random.index(4)],
             said_twice: [0, 50][random.index(2)],
             disk_hangs: [0, 0, 5][random.index(3)],
@@ -163,6 +183,14 @@ impl Swarm {
             watch_duplicates: 0,
             watch_delay_max: 20 * MILLIS,
             loss: 0,
+            letter_loss: 0,
+            letter_twice: 0,
+            letter_late: 0,
+            letter_overtakes: 0,
+            letter_late_max: 0,
+            link_cut_every: 0,
+            link_cut_max: 0,
+            copies: Copies::One,
             made_up_epochs: 0,
             said_twice: 0,
             disk_hangs: 0,

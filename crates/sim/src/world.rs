@@ -3,6 +3,7 @@
 //! * `world/starting.rs`: worlds begin, processes start and end
 //! * `world/driving.rs`: carries out the engine's commands; disk and journal
 //! * `world/coordination.rs`: the way to etcd and back, and the watch
+//! * `world/network.rs`: letters between processes
 //! * `world/checking.rs`: clients ask, nodes decide, forward and answer
 //! * `world/faults.rs`: everything that goes wrong; `world/backup.rs`: etcd comes back from a backup
 //!
@@ -13,10 +14,14 @@ mod checking;
 mod coordination;
 mod driving;
 mod faults;
+mod network;
 mod starting;
 
+use std::collections::BTreeMap;
+
 use drl_core::{Epoch, Nanos};
-use drl_engine::ownership::{Event, LeaseId, Token, Transaction, View};
+use drl_engine::ownership::{Event, Holder, LeaseId, Token, Transaction, View};
+use drl_engine::replication::Letter;
 
 use crate::digest::{Digest, Talk};
 use crate::etcd::Etcd;
@@ -45,6 +50,8 @@ pub(crate) struct Ask {
     /// The epoch that the sender knows; zero: none.
     pub(crate) asked_under: Epoch,
     pub(crate) hops: u8,
+    /// When it was asked.
+    pub(crate) since: u64,
 }
 
 /// A request to etcd.
@@ -92,6 +99,15 @@ pub(crate) enum Happening {
         to: To,
         view: View,
     },
+    Letter {
+        to: To,
+        letter: Letter,
+    },
+    Refused {
+        to: To,
+        by: Holder,
+    },
+    Tick(To),
     Committed(To),
     Persisted(To),
     Checkpoint(To),
@@ -126,6 +142,10 @@ pub struct World {
     pub(crate) backup: Option<Etcd>,
     pub(crate) etcd_down_until: u64,
     pub(crate) lease_end_planned: bool,
+    /// Links that carry nothing: from, to, until when.
+    pub(crate) cuts: Vec<(usize, usize, u64)>,
+    /// When the last letter arrives over each link.
+    pub(crate) links: BTreeMap<(usize, usize), u64>,
     pub(crate) machines: Vec<Machine>,
     pub(crate) truth: Truth,
     pub(crate) digest: Digest,
@@ -205,6 +225,9 @@ impl World {
             Happening::FromEtcd { to, token, event } => self.etcd_answers(to, token, event),
             Happening::GiveUp { to, token, request } => self.give_up(to, token, request),
             Happening::Watch { to, view } => self.step(to, Event::Changed(view)),
+            Happening::Letter { to, letter } => self.letter(to, letter),
+            Happening::Refused { to, by } => self.refused_by(to, &by),
+            Happening::Tick(to) => self.tick(to),
             Happening::Committed(to) => self.committed(to),
             Happening::Persisted(to) => self.persisted(to),
             Happening::Arrives { to, ask } => self.arrives(to, ask),
@@ -222,6 +245,9 @@ impl World {
             | Happening::GiveUp { to, .. }
             | Happening::KeepAlive { to, .. }
             | Happening::Watch { to, .. }
+            | Happening::Letter { to, .. }
+            | Happening::Refused { to, .. }
+            | Happening::Tick(to)
             | Happening::Committed(to)
             | Happening::Persisted(to)
             | Happening::Checkpoint(to)

@@ -24,6 +24,15 @@ const ONCE_FAILED: &[u64] = &[
     8_253,
     // A reading that was sent before a drain, and again after it, took the node's own word back that it drains.
     28_992,
+    // Since followers. Two nodes whose journals waited for each other's acknowledgements waited for good.
+    1_679, // Shard time went on from its latest stamp instead of its clock, and ran ahead a little with every take-over.
+    722,   // A shard that was written while this node followed it was handed over as if it had never been.
+    289,   // A warm take-over died before it answered, and whoever came next began with an earlier time.
+    1_404, // A copy began with the time that its node had once given the shard itself.
+    63,    // A follower forgot a stream that its owner went on with.
+    25,    // A frozen shard waited for other shards' frames and never came to an end.
+    64,    // A copy that was invited anew while its shard went into the next epoch was asked to continue.
+    416,
 ];
 
 #[test]
@@ -71,20 +80,24 @@ fn a_quiet_world_has_no_fault_and_no_denial_that_is_not_needed() {
 
 /// For each plant the smallest seed that caught it. Tried first; a change of the world may move it.
 const SMALLEST: &[(&str, u64)] = &[
-    ("no-fencing", 6),
-    ("cold-empty", 1),
+    ("no-fencing", 0),
+    ("cold-empty", 2),
     ("cold-without-waiting", 0),
-    ("cold-not-compared", 17),
-    ("cold-without-time", 0),
-    ("past-deadline", 1),
-    ("leaves-unchecked", 6),
-    ("old-roles", 17),
-    ("any-directory", 7),
-    ("cold-lost", 41),
+    ("cold-not-compared", 1268),
+    ("cold-without-time", 47),
+    ("past-deadline", 4),
+    ("leaves-unchecked", 3),
+    ("old-roles", 1134),
+    ("any-directory", 2),
+    ("cold-lost", 26),
     ("time-restarts", 1),
     ("seq-without-epoch", 0),
-    ("admits-while-frozen", 18),
+    ("admits-while-frozen", 4),
     ("evicts-running", 0),
-    ("reply-before-commit", 43),
-    ("torn-write", 9),
+    ("promotes-unsynced", 0),
+    ("marks-early", 0),
+    ("old-acks", 311),
+    ("reply-before-ack", 3),
+    ("reply-before-commit", 1),
+    ("torn-write", 36),
 ];

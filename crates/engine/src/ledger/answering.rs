@@ -27,6 +27,8 @@ pub enum Refusal {
     NotOwner { shard: ShardId, epoch: Epoch, owner: Holder },
     #[error("shard {shard} is being handed over; ask again")]
     Moving { shard: ShardId },
+    #[error("the follower of shard {shard} is too far behind; ask again")]
+    Congested { shard: ShardId },
     #[error("shard {shard} has no owner that may answer now; ask again")]
     Unavailable { shard: ShardId },
     #[error("shard {shard} has a later owner than this node knows of")]
@@ -49,6 +51,8 @@ impl<B: Bugs> Ledger<B> {
     pub fn stamp(&self, shard: ShardId, asked_under: Epoch, now: Nanos) -> Result<Stamp, Refusal> {
         let held = &self.shards[shard.index()];
         match &held.gate {
+            Gate::Open(_) if held.is_between_epochs() => Err(Refusal::Moving { shard }),
+            Gate::Open(_) if held.is_congested => Err(Refusal::Congested { shard }),
             Gate::Open(_) if asked_under > held.epoch => Err(Refusal::Behind { shard }),
             Gate::Open(_) if self.is_over(now) => Err(Refusal::Unavailable { shard }),
             Gate::Open(clock) => Ok(Stamp { epoch: held.epoch, at: clock.time(now).max(held.latest) }),
@@ -74,12 +78,14 @@ impl<B: Bugs> Ledger<B> {
             return Ok(());
         }
         match &held.gate {
-            Gate::Open(_) | Gate::Frozen(_) if held.epoch == epoch && !self.is_over(now) => Ok(()),
+            Gate::Open(_) | Gate::Frozen(_) if (held.since..=held.epoch).contains(&epoch) && !self.is_over(now) => {
+                Ok(())
+            }
             _ => Err(Refusal::Unavailable { shard }),
         }
     }
 
-    fn is_over(&self, now: Nanos) -> bool {
+    pub(crate) fn is_over(&self, now: Nanos) -> bool {
         self.deadline <= now && !self.bugs.has(Bug::AnswersPastDeadline)
     }
 
@@ -99,6 +105,11 @@ impl<B: Bugs> Ledger<B> {
             held.seq = drl_core::Seq::default();
         }
         held.epoch = epoch;
+        held.since = epoch;
+        held.following = None;
+        held.advancing = None;
+        held.targets.clear();
+        held.is_congested = false;
         held.gate = Gate::Open(clock);
         match origin {
             Origin::Resume => {}
@@ -122,7 +133,11 @@ impl<B: Bugs> Ledger<B> {
 
     /// Does not answer for a shard from now on; its counters stay as they are.
     pub fn close(&mut self, shard: ShardId, closed: Closed) {
-        self.shards[shard.index()].gate = Gate::Closed(closed);
+        let held = &mut self.shards[shard.index()];
+        held.gate = Gate::Closed(closed);
+        held.targets.clear();
+        held.advancing = None;
+        held.is_flushing = false;
     }
 
     /// Decides nothing more for a shard. Says whether it was ever written to.
@@ -140,6 +155,7 @@ impl<B: Bugs> Ledger<B> {
         if let Gate::Frozen(clock) = held.gate {
             held.gate = Gate::Open(clock);
         }
+        held.is_flushing = false;
     }
 
     /// The shards that were written to for the first time since this was last asked.
@@ -164,7 +180,7 @@ impl<B: Bugs> Ledger<B> {
     }
 
     /// Drops a shard's counters, also from the open frame.
-    fn forget(&mut self, shard: ShardId) {
+    pub(crate) fn forget(&mut self, shard: ShardId) {
         let held = &mut self.shards[shard.index()];
         self.open_rows -= held.changed.len();
         held.changed.clear();

@@ -11,7 +11,7 @@ use drl_core::{ShardId, ShardTime};
 use super::agent::{NodeAgent, Turn};
 use super::bugs::{Bug, Bugs};
 use super::clock::ShardClock;
-use super::command::{Closed, Command};
+use super::command::{Closed, Command, Report};
 use super::event::Token;
 use super::local::{Freeze, Role, Stage, Written};
 use super::marker::{FloorState, Held, Origin};
@@ -25,22 +25,23 @@ impl<B: Bugs> NodeAgent<B> {
     /// Brings roles in line with the records.
     pub(super) fn follow_records(&mut self, turn: &mut Turn<'_>) {
         let me = self.myself();
-        let mut adopted = Vec::new();
+        let (mut adopted, mut raised) = (Vec::new(), Vec::new());
         let shards: Vec<ShardId> = self.shards.iter().collect();
         for shard in shards {
             let Some(versioned) = self.known.record(shard) else { continue };
             let record = &versioned.record;
             let (epoch, is_mine) = (record.epoch, record.owner == me);
             let local = &self.locals[shard.index()];
-            if local.role == Role::Suspended {
-                continue;
-            }
             if !local.promise.allows(Promise::of(record)) {
                 let (found, promised) = (epoch.0, local.promise.epoch.0);
                 return self.stop(StopReason::EpochWentBack { shard: shard.get(), found, promised }, turn);
             }
             let answers = local.epoch();
-            if is_mine && answers == Some(epoch) {
+            if is_mine && (answers == Some(epoch) || local.raising.is_some_and(|(raising, _)| raising == epoch)) {
+                continue;
+            }
+            if is_mine && self.is_next_epoch_of(shard, epoch) {
+                raised.push(shard);
                 continue;
             }
             if answers.is_some() && self.bugs.has(Bug::OldEpochNotFenced) {
@@ -57,6 +58,7 @@ impl<B: Bugs> NodeAgent<B> {
                 adopted.extend(record.map(|record| (shard, record)));
             }
         }
+        self.raise(&raised, turn);
         self.adopt(&adopted, turn);
     }
 
@@ -66,6 +68,12 @@ impl<B: Bugs> NodeAgent<B> {
         }
         for (shard, record) in adopted {
             let (origin, clock) = self.origin_of(*shard, record, turn);
+            if self.locals[shard.index()].follow.is_some() && origin == Origin::Resume {
+                // Whatever its owner wrote is here.
+                self.locals[shard.index()].written = Written::Yes;
+                turn.report(Report::TakenWarm { shard: *shard });
+            }
+            self.unfollow(*shard, turn);
             let floor = if origin == Origin::Cold { FloorState::Pending } else { FloorState::Journaled };
             let local = &mut self.locals[shard.index()];
             let (epoch, generation) = (record.epoch, record.owner.generation);
@@ -90,11 +98,13 @@ impl<B: Bugs> NodeAgent<B> {
         let local = &self.locals[shard.index()];
         let held = local.marker.held;
         let otherwise = if record.cold { Origin::Cold } else { Origin::Empty };
-        let origin = local.marker.resumes(record).unwrap_or(otherwise);
+        let origin = local.marker.resumes(record, &self.me).unwrap_or(otherwise);
         let carried_on = held.map(|held| held.clock.carried_on(local.latest, turn.now));
         let restarted = ShardClock::starting(turn.now.wall, turn.now);
         let clock = match (origin, carried_on) {
             _ if self.bugs.has(Bug::TimeRestarts) => restarted,
+            (Origin::Resume, _) if local.follow.is_some() => self.followed_clock(shard, turn),
+            (Origin::Resume, Some(_)) if self.resumes_as_follower(shard) => self.slow_clock(shard, turn),
             (Origin::Resume, Some(clock)) => clock,
             (Origin::Cold, _) => ShardClock::starting(self.cold_time(shard, carried_on, turn), turn.now),
             (Origin::Resume, None) => ShardClock::starting(turn.now.wall.max(local.latest), turn.now),
@@ -149,9 +159,10 @@ impl<B: Bugs> NodeAgent<B> {
             };
             if origin == Origin::Cold {
                 local.written = Written::Yes;
-                turn.report(super::command::Report::TakenCold { shard });
+                turn.report(Report::TakenCold { shard });
             }
             turn.say(Command::Activate { shard, epoch, origin, clock });
+            self.keep_the_follower(shard, turn);
         }
     }
 
@@ -193,13 +204,26 @@ impl<B: Bugs> NodeAgent<B> {
         }
     }
 
-    /// Somebody knows a higher epoch: answers nothing until everything was read again.
-    pub(super) fn suspend(&mut self, shard: ShardId, turn: &mut Turn<'_>) {
-        let Some(local) = self.locals.get(shard.index()) else { return };
+    /// Somebody knows a higher epoch: decides nothing until everything was read again.
+    pub(super) fn doubt(&mut self, shard: ShardId, turn: &mut Turn<'_>) {
+        let Some(local) = self.locals.get_mut(shard.index()) else { return };
         self.relist_at = turn.now.boottime;
-        if local.epoch().is_some() {
-            self.leave(shard, Closed::Unknown, turn);
-            self.locals[shard.index()].role = Role::Suspended;
+        if let Role::Active { epoch, clock } = local.role
+            && local.raising.is_none()
+        {
+            local.role = Role::Frozen { epoch, clock, stage: Freeze::Doubted };
+            turn.say(Command::Freeze { shards: vec![shard] });
+        }
+    }
+
+    /// Everything was read: what is still this node's goes on.
+    pub(super) fn doubt_no_more(&mut self) {
+        for local in &mut self.locals {
+            if let Role::Frozen { stage, .. } = &mut local.role
+                && *stage == Freeze::Doubted
+            {
+                *stage = Freeze::Unwritten;
+            }
         }
     }
 

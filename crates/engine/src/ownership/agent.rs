@@ -3,7 +3,7 @@
 //! Invariant: whatever the event, the deadline is looked at first; a node that is past it has no role when anything else is
 //! considered. Answers to commands of an earlier session find nothing that waits for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use drl_core::{Generation, Nanos, NodeId, ShardCount, ShardId};
 
@@ -12,6 +12,7 @@ use super::authority::Authority;
 use super::bugs::{Bugs, NoBugs};
 use super::clock::Moment;
 use super::command::{Closed, Command, Fact, Report};
+use super::drops::Drops;
 use super::event::{Event, Token};
 use super::heartbeat::Beats;
 use super::known::Known;
@@ -22,6 +23,7 @@ use super::record::Holder;
 use super::session::Phase;
 use super::stop::StopReason;
 use super::view::{ClusterId, LeaseId, Revision, View};
+use crate::replication::{Heard, Order, Silence};
 
 /// Who a node is, and by which spans of time its cluster goes.
 #[derive(Debug, Clone)]
@@ -29,6 +31,16 @@ pub struct Identity {
     pub node: NodeId,
     pub shards: ShardCount,
     pub authority: Authority,
+    pub copies: Copies,
+}
+
+/// How many nodes have the counters of a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Copies {
+    /// Its owner.
+    One,
+    /// Its owner and a follower.
+    Two,
 }
 
 /// The state machine of one node.
@@ -38,6 +50,11 @@ pub struct NodeAgent<B = NoBugs> {
     pub(super) me: NodeId,
     pub(super) shards: ShardCount,
     pub(super) authority: Authority,
+    pub(super) copies: Copies,
+    /// Who says nothing, and when they were heard last.
+    pub(super) silences: BTreeMap<Holder, (Silence, Heard)>,
+    pub(super) listened: BTreeSet<Holder>,
+    pub(super) drops: Drops,
     pub(super) phase: Phase,
     /// The lease of the present session, or of the last one until it is revoked.
     pub(super) lease: Option<LeaseId>,
@@ -80,6 +97,10 @@ impl Turn<'_> {
         self.out.push(command);
     }
 
+    pub(super) fn order(&mut self, order: Order) {
+        self.out.push(Command::Copies(order));
+    }
+
     pub(super) fn report(&mut self, report: Report) {
         self.out.push(Command::Report(report));
     }
@@ -102,6 +123,10 @@ impl<B: Bugs> NodeAgent<B> {
             me: identity.node,
             shards: identity.shards,
             authority: identity.authority,
+            copies: identity.copies,
+            silences: BTreeMap::new(),
+            listened: BTreeSet::new(),
+            drops: Drops::default(),
             phase: Phase::New,
             lease: None,
             generation: Generation(0),
@@ -156,7 +181,8 @@ impl<B: Bugs> NodeAgent<B> {
             Event::Written { shard } => self.written(shard),
             Event::Frozen { shards } => self.frozen(&shards, turn),
             Event::FloorJournaled { shard } => self.floor_journaled(shard, turn),
-            Event::HigherEpoch { shard } => self.suspend(shard, turn),
+            Event::Copies(news) => self.hear(news, turn),
+            Event::HigherEpoch { shard } => self.doubt(shard, turn),
             Event::Drain => self.drain(),
             Event::StoreFailed => self.stop(StopReason::StoreFailed, turn),
         }
@@ -169,10 +195,12 @@ impl<B: Bugs> NodeAgent<B> {
             return;
         }
         self.announce(turn);
+        self.tend_followers(turn);
         self.thaw(turn);
         self.claim(turn);
         self.settle(turn);
         self.spread(turn);
+        self.hand_over(turn);
     }
 
     fn do_what_is_due(&mut self, turn: &mut Turn<'_>) {
@@ -221,6 +249,8 @@ impl<B: Bugs> NodeAgent<B> {
     pub(super) fn leave(&mut self, shard: ShardId, closed: Closed, turn: &mut Turn<'_>) {
         let local = &mut self.locals[shard.index()];
         local.role = Role::Idle;
+        local.raising = None;
+        local.seats.clear();
         local.told = match &closed {
             Closed::Unknown => None,
             Closed::NotOwner { epoch, .. } => Some(*epoch),
@@ -246,6 +276,8 @@ impl<B: Bugs> NodeAgent<B> {
             times.extend(self.beats.due_at());
             times.extend(Some(self.deadline).filter(|deadline| *deadline > now));
             times.extend(self.absences.next_over(self.authority.cold_wait(), now));
+            times.extend(self.flushes_until());
+            times.extend(self.drops.next_end(now));
         }
         let Some(next) = times.into_iter().min().filter(|next| *next != Nanos::MAX) else { return };
         if next != self.asked_to_wake || self.asked_to_wake <= now {

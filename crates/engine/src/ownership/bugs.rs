@@ -32,6 +32,18 @@ pub enum Bug {
     AdmitsWhileFrozen,
     /// A checkpoint drops counters whose windows still run.
     EvictsRunningCounters,
+    /// A follower takes over although the record does not say that it is in sync.
+    PromotesUnsynced,
+    /// A record says in sync before replies wait for the copy.
+    MarksBeforeRequired,
+    /// A follower acknowledges past its own deadline.
+    AcksPastDeadline,
+    /// An acknowledgement of, or for, an earlier lifetime counts.
+    CountsOldAcks,
+    /// A reply leaves without the acknowledgement of the copy in sync.
+    RepliesBeforeAck,
+    /// Changes made while a snapshot is sent do not reach the copy.
+    SnapshotWithoutTail,
 }
 
 /// Which rules are broken.

@@ -4,16 +4,17 @@
 //! |---|---|---|
 //! | genesis | a shard without a record | the plan names this node |
 //! | resume | a shard of an earlier lifetime of this node | at once, if the directory holds that very ownership (`marker.rs`) |
+//! | warm | a shard that this node follows in sync, in this lifetime or an earlier one | its owner is suspected (`followers.rs`) |
 //! | cold | any other shard whose owner is gone | after the wait (`absence.rs`), if the plan names this node |
 //!
 //! Rules (protocol, section 2): the intent is on disk before the transaction is sent; a batch has at most 100 records, all or
 //! nothing, and compares lease, revisions and, for a cold take-over, that the owner is still gone. A refused batch says how
 //! things stand; what is still possible is claimed again. Nothing follows from the outcome itself: records decide.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use drl_core::caps::TXN_RECORDS_MAX;
-use drl_core::{Nanos, ShardId};
+use drl_core::{Nanos, NodeId, ShardId};
 
 use super::agent::{Leaving, NodeAgent, Turn};
 use super::bugs::{Bug, Bugs};
@@ -74,7 +75,11 @@ impl<B: Bugs> NodeAgent<B> {
             let (record, changed) = (ShardRecord::first(me), Revision(0));
             return wants.then_some(Claim { shard, origin: Origin::Empty, record, changed, gone: Vec::new() });
         };
-        if record.owner.node == me.node
+        if self.bugs.has(Bug::PromotesUnsynced) && self.would_promote(shard, &record) {
+            let record = record.resumed_by(me);
+            return Some(Claim { shard, origin: Origin::Resume, record, changed, gone: Vec::new() });
+        }
+        if (record.owner.node == me.node || self.may_take_over(shard, &record))
             && let Some(origin) = self.resume_origin(shard, &record)
         {
             let mut next = record.resumed_by(me);
@@ -87,7 +92,7 @@ impl<B: Bugs> NodeAgent<B> {
     }
 
     fn resume_origin(&self, shard: ShardId, record: &ShardRecord) -> Option<Origin> {
-        let origin = self.locals[shard.index()].marker.resumes(record);
+        let origin = self.locals[shard.index()].marker.resumes(record, &self.me);
         match origin {
             None if self.bugs.has(Bug::ResumesFromAnyDirectory) => Some(Origin::Resume),
             Some(Origin::Cold) if self.bugs.has(Bug::ColdLostByCrash) => Some(Origin::Resume),
@@ -123,19 +128,21 @@ impl<B: Bugs> NodeAgent<B> {
         }
         for (gone, claims) in batches {
             for batch in claims.chunks(TXN_RECORDS_MAX) {
-                let changes = batch.iter().map(|claim| (claim.shard, claim.changed, claim.record.clone())).collect();
-                if gone.is_empty() {
-                    self.send_records(Vec::new(), changes, turn);
-                } else {
-                    self.send_cold(&gone, changes, turn);
-                }
+                self.send_claims(&gone, batch, turn);
             }
         }
     }
 
-    /// A cold take-over also promises a `time_hi` as high as that of whoever it follows. Then the record's owner always has a
-    /// heartbeat that covers every earlier epoch, also an owner that dies before it answers for the first time.
-    fn send_cold(&mut self, gone: &[Holder], changes: Vec<Change>, turn: &mut Turn<'_>) {
+    /// Whoever follows another node, warm or cold, also promises a `time_hi` as high as that node's. Then the record's owner always
+    /// has a heartbeat that covers every earlier epoch, also an owner that dies before it answers for the first time.
+    fn send_claims(&mut self, gone: &[Holder], claims: &[Claim], turn: &mut Turn<'_>) {
+        let changes = claims.iter().map(|claim| (claim.shard, claim.changed, claim.record.clone())).collect();
+        let records = claims.iter().filter_map(|claim| self.known.record(claim.shard));
+        let others: BTreeSet<NodeId> =
+            records.map(|versioned| versioned.record.owner.node.clone()).filter(|node| *node != self.me).collect();
+        if gone.is_empty() && others.is_empty() {
+            return self.send_records(Vec::new(), changes, turn);
+        }
         let mut guards: Vec<Guard> = gone.iter().flat_map(|holder| self.absences.guards(holder, &self.known)).collect();
         if self.bugs.has(Bug::ColdNotCompared) {
             guards.clear();
@@ -144,7 +151,8 @@ impl<B: Bugs> NodeAgent<B> {
         if !guards.contains(&own) {
             guards.push(own);
         }
-        let theirs = gone.iter().filter_map(|holder| self.known.beat(&holder.node)).map(|beat| beat.time_hi).max();
+        let before = others.iter().chain(gone.iter().map(|holder| &holder.node));
+        let theirs = before.filter_map(|node| self.known.beat(node)).map(|beat| beat.time_hi).max();
         let theirs = theirs.filter(|_| !self.bugs.has(Bug::ColdPromisesNoTime)).unwrap_or_default();
         let time_hi = self.time_hi(turn.now.boottime).max(theirs);
         let beat = Write::Beat { node: self.me.clone(), time_hi };
@@ -190,6 +198,7 @@ impl<B: Bugs> NodeAgent<B> {
                 self.learn(written, turn);
             }
             Outcome::Refused(view) => {
+                self.swaps_refused(shards);
                 let session_stands = view.nodes.iter().any(|(node, entry)| {
                     *node == self.me && entry.is_some_and(|entry| Some(entry.lease) == self.lease)
                 });
@@ -198,7 +207,7 @@ impl<B: Bugs> NodeAgent<B> {
                 }
                 self.learn(view, turn);
             }
-            Outcome::LeaseGone | Outcome::Unknown => {}
+            Outcome::LeaseGone | Outcome::Unknown => self.swaps_refused(shards),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::record::Holder;
 use super::stop::StopReason;
 use super::transaction::Transaction;
 use super::view::{ClusterId, LeaseId, Revision};
+use crate::replication::Order;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -29,6 +30,8 @@ pub enum Command {
     Freeze { shards: Vec<ShardId> },
     /// Go on deciding, under the same epoch.
     Thaw { shard: ShardId },
+    /// Something about copies of shards; for the ledger.
+    Copies(Order),
     /// Answer until then, by `CLOCK_BOOTTIME`; zero: not at all.
     SetDeadline(Nanos),
     /// Send [`Event::Wake`](super::Event::Wake) then. Replaces the time that was asked for before.
@@ -72,6 +75,8 @@ pub enum Closed {
 pub enum Report {
     /// The deadline passed without a heartbeat; every role was dropped.
     AuthorityLost,
+    /// An in-sync follower took over.
+    TakenWarm { shard: ShardId },
     /// The session's key was gone and is there again; roles go on.
     SessionRecreated,
     /// The directory was not whole; its counters are not used.

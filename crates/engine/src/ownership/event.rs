@@ -7,6 +7,7 @@ use super::marker::RoleMarker;
 use super::promise::Promise;
 use super::transaction::Outcome;
 use super::view::{ClusterId, LeaseId, Revision, View};
+use crate::replication::News;
 
 /// The number of a command that is answered by an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -40,6 +41,8 @@ pub enum Event {
     Frozen { shards: Vec<(ShardId, Written)> },
     /// The floor of a cold start is in the journal, synced.
     FloorJournaled { shard: ShardId },
+    /// Something about copies of shards, from the ledger.
+    Copies(News),
     /// A request named a higher epoch than this node knows.
     HigherEpoch { shard: ShardId },
     /// The process was asked to end.

@@ -4,8 +4,12 @@
 //! the one that was held, and the one that was wanted: it is written down before the transaction that takes it, so that a crash
 //! between the transaction and the first answer loses nothing. A directory that knows neither (empty, or copied under an earlier
 //! epoch) is not resumed from. `cold` without a floor in the journal is exhausted again.
+//!
+//! What was held may be one epoch behind: an owner changes its follower, hands over, or replaces, in one transaction, and is
+//! still named by it in the same lifetime. Nothing was answered under the new epoch that is not here, because the marker of
+//! a lifetime is raised before that lifetime answers or acknowledges anything under the new epoch.
 
-use drl_core::{Epoch, Generation};
+use drl_core::{Epoch, Generation, NodeId};
 
 use super::clock::ShardClock;
 use super::record::ShardRecord;
@@ -55,33 +59,34 @@ pub enum Origin {
 }
 
 impl RoleMarker {
-    /// How the ownership of `record`, which names this node in this lifetime or an earlier one, may go on from this directory.
-    /// `None`: it may not, and the rules for a cold take-over apply to this node too.
+    /// How the ownership of `record`, which names `node` in this lifetime or an earlier one, as owner or as follower in sync, may
+    /// go on from this directory. `None`: it may not, and the rules for a cold take-over apply to this node too.
     #[must_use]
-    pub fn resumes(&self, record: &ShardRecord) -> Option<Origin> {
-        if let Some(held) = self.held.filter(|held| is_of(record, held.epoch, held.generation)) {
+    pub fn resumes(&self, record: &ShardRecord, node: &NodeId) -> Option<Origin> {
+        let mut named = record.fences().filter(|holder| holder.node == *node);
+        let generation = named.next()?.generation;
+        let is_of = |epoch: Epoch, of: Generation| (record.epoch, generation) == (epoch, of);
+        let held =
+            self.held.filter(|held| is_of(held.epoch, held.generation) || is_of(held.epoch.next(), held.generation));
+        if let Some(held) = held {
             return Some(match held.floor {
                 FloorState::Pending => Origin::Cold,
                 FloorState::Journaled => Origin::Resume,
             });
         }
-        let wanted = self.wanted.filter(|wanted| is_of(record, wanted.epoch, wanted.generation))?;
+        let wanted = self.wanted.filter(|wanted| is_of(wanted.epoch, wanted.generation))?;
         Some(wanted.origin)
     }
 }
 
-/// Whether `record` is of that very ownership. The epoch alone is not enough: what was wanted may have gone to another lifetime, and
-/// this directory may be a copy.
-fn is_of(record: &ShardRecord, epoch: Epoch, generation: Generation) -> bool {
-    (record.epoch, record.owner.generation) == (epoch, generation)
-}
-
 #[cfg(test)]
 mod tests {
-    use drl_core::NodeId;
-
     use super::super::record::Holder;
     use super::*;
+
+    fn n1() -> NodeId {
+        NodeId::new("n1").unwrap()
+    }
 
     fn record(epoch: u64, generation: u64) -> ShardRecord {
         let owner = Holder { node: NodeId::new("n1").unwrap(), generation: Generation(generation) };
@@ -96,26 +101,31 @@ mod tests {
     #[test]
     fn a_directory_that_held_the_very_ownership_resumes() {
         let marker = held(4, 9, FloorState::Journaled);
-        assert_eq!(marker.resumes(&record(4, 9)), Some(Origin::Resume));
-        assert_eq!(marker.resumes(&record(5, 9)), None, "copied under an earlier epoch");
-        assert_eq!(marker.resumes(&record(4, 8)), None, "another lifetime");
-        assert_eq!(RoleMarker::default().resumes(&record(4, 9)), None, "empty");
+        assert_eq!(marker.resumes(&record(4, 9), &n1()), Some(Origin::Resume));
+        assert_eq!(marker.resumes(&record(5, 9), &n1()), Some(Origin::Resume), "its own change of followers");
+        assert_eq!(marker.resumes(&record(6, 9), &n1()), None, "copied under an earlier epoch");
+        assert_eq!(marker.resumes(&record(4, 8), &n1()), None, "another lifetime");
+        assert_eq!(RoleMarker::default().resumes(&record(4, 9), &n1()), None, "empty");
     }
 
     #[test]
     fn a_crash_between_transaction_and_activation_loses_nothing() {
         let wanted = Some(Wanted { epoch: Epoch(5), generation: Generation(10), origin: Origin::Resume });
         let marker = RoleMarker { wanted, ..held(4, 9, FloorState::Journaled) };
-        assert_eq!(marker.resumes(&record(5, 10)), Some(Origin::Resume));
-        assert_eq!(marker.resumes(&record(4, 9)), Some(Origin::Resume), "the transaction did not happen");
-        assert_eq!(marker.resumes(&record(5, 11)), None, "it happened for a later lifetime");
-        assert_eq!(marker.resumes(&record(6, 10)), None, "and went on from there");
+        assert_eq!(marker.resumes(&record(5, 10), &n1()), Some(Origin::Resume));
+        assert_eq!(marker.resumes(&record(4, 9), &n1()), Some(Origin::Resume), "the transaction did not happen");
+        assert_eq!(marker.resumes(&record(5, 11), &n1()), None, "it happened for a later lifetime");
+        assert_eq!(marker.resumes(&record(6, 10), &n1()), None, "and went on from there");
     }
 
     #[test]
     fn cold_without_a_journaled_floor_is_exhausted_again() {
         let cold = ShardRecord { cold: true, ..record(4, 9) };
-        assert_eq!(held(4, 9, FloorState::Pending).resumes(&cold), Some(Origin::Cold), "`cold` goes only after that");
-        assert_eq!(held(4, 9, FloorState::Journaled).resumes(&cold), Some(Origin::Resume));
+        assert_eq!(
+            held(4, 9, FloorState::Pending).resumes(&cold, &n1()),
+            Some(Origin::Cold),
+            "`cold` goes only after that"
+        );
+        assert_eq!(held(4, 9, FloorState::Journaled).resumes(&cold, &n1()), Some(Origin::Resume));
     }
 }

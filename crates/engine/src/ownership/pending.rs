@@ -23,19 +23,42 @@ pub(super) enum Pending {
     Discarded,
     Revoke(LeaseId),
     Grant,
-    LeaseNoted { lease: LeaseId, generation: Generation },
-    Register { lease: LeaseId, transaction: Transaction },
+    LeaseNoted {
+        lease: LeaseId,
+        generation: Generation,
+    },
+    Register {
+        lease: LeaseId,
+        transaction: Transaction,
+    },
     ReadAll(Transaction),
     Promised,
-    Beat { sent: Nanos, time_hi: ShardTime },
+    Beat {
+        sent: Nanos,
+        time_hi: ShardTime,
+    },
     RenewGrant,
     RenewNoted(LeaseId),
-    Renew { lease: LeaseId, sent: Nanos, time_hi: ShardTime, transaction: Transaction },
+    Renew {
+        lease: LeaseId,
+        sent: Nanos,
+        time_hi: ShardTime,
+        transaction: Transaction,
+    },
     Announce(Transaction),
     Intents(Vec<Claim>),
-    Records { transaction: Transaction, shards: Vec<ShardId> },
+    Records {
+        transaction: Transaction,
+        shards: Vec<ShardId>,
+    },
     Adoptions(Vec<ShardId>),
     FloorNoted(ShardId),
+    /// The next epochs of shards that this node owns.
+    Raised(Vec<ShardId>),
+    /// Promises to follow.
+    Joining(Vec<ShardId>),
+    /// A complete copy.
+    CopyNoted(ShardId),
 }
 
 impl<B: Bugs> NodeAgent<B> {
@@ -80,6 +103,9 @@ impl<B: Bugs> NodeAgent<B> {
             Pending::Intents(claims) => self.take_claims(claims, token, turn),
             Pending::Adoptions(adopted) => self.promised(&adopted, token, turn),
             Pending::FloorNoted(shard) => self.locals[shard.index()].in_flight = None,
+            Pending::Raised(shards) => self.raised(&shards, token, turn),
+            Pending::Joining(shards) => self.join(&shards, token, turn),
+            Pending::CopyNoted(shard) => self.copy_noted(shard, token, turn),
             _ => {}
         }
     }

@@ -21,9 +21,10 @@ impl<B: Bugs> NodeAgent<B> {
         if self.planned.placement.is_none() || self.planned.as_of != self.known.changes {
             let mut present = Placement::empty(self.shards);
             for shard in self.shards.iter() {
-                let owner = self.known.record(shard).map(|versioned| versioned.record.owner.node.clone());
-                if let Some(seats) = present.get_mut(shard) {
-                    seats.owner = owner;
+                let record = self.known.record(shard).map(|versioned| &versioned.record);
+                if let (Some(seats), Some(record)) = (present.get_mut(shard), record) {
+                    seats.owner = Some(record.owner.node.clone());
+                    seats.follower = record.follower.as_ref().map(|follower| follower.node.clone());
                 }
             }
             let duty = |is_draining: bool| if is_draining { Duty::Draining } else { Duty::Serving };

@@ -6,16 +6,16 @@
 
 use drl_core::Nanos;
 
-use super::agent::{NodeAgent, Turn};
+use super::agent::{Copies, NodeAgent, Turn};
 use super::bugs::Bugs;
 use super::command::{Command, Fact};
-use super::local::Role;
 use super::pending::Pending;
 use super::promise::Promise;
 use super::session::Phase;
 use super::stop::StopReason;
 use super::transaction::{Guard, Outcome, Reads, Transaction};
 use super::view::{Revision, View};
+use crate::replication::Order;
 
 impl<B: Bugs> NodeAgent<B> {
     pub(super) fn read_all(&mut self, turn: &mut Turn<'_>) {
@@ -33,9 +33,7 @@ impl<B: Bugs> NodeAgent<B> {
                 self.learn(view, turn);
                 let own = self.known.beat(&self.me).map(|beat| beat.time_hi).unwrap_or_default();
                 self.beats.time_hi = self.beats.time_hi.max(own);
-                for local in self.locals.iter_mut().filter(|local| local.role == Role::Suspended) {
-                    local.role = Role::Idle;
-                }
+                self.doubt_no_more();
                 if is_first {
                     self.promise_everything(turn);
                 }
@@ -79,6 +77,9 @@ impl<B: Bugs> NodeAgent<B> {
         // A watch that broke meanwhile has asked for another reading; it is not forgotten here.
         self.phase = Phase::Serving;
         self.beats.next = turn.now.boottime;
+        if self.copies == Copies::Two {
+            turn.order(Order::Lifetime(Some(self.myself())));
+        }
     }
 
     pub(super) fn seen_fact(&self) -> Option<Fact> {

@@ -1,7 +1,7 @@
 //! The ownership record of a shard, and every way in which it may change.
 //!
 //! Rule (protocol, the record and who may change it): the epoch rises by one at every change of owner or follower; a holder is a
-//! node *and* a generation, so a record names a process lifetime and not a host. The transitions of shards without a follower:
+//! node *and* a generation, so a record names a process lifetime and not a host.
 //!
 //! | transition | actor | here |
 //! |---|---|---|
@@ -10,8 +10,14 @@
 //! | resume | the owner's node, restarted | [`ShardRecord::resumed_by`] |
 //! | cold take-over | the node that the ring names | [`ShardRecord::taken_cold_by`] |
 //! | the floor is in the journal | owner | [`ShardRecord::settled`] |
+//! | name a follower, as learner | owner | [`ShardRecord::with_learner`] |
+//! | mark in sync | owner | [`ShardRecord::marked_in_sync`] |
+//! | replace the follower | owner | [`ShardRecord::with_replacement`] |
+//! | drop the follower | owner | [`ShardRecord::without_follower`] |
+//! | warm take-over | the in-sync follower | [`ShardRecord::resumed_by`]: it has everything that was answered |
+//! | planned swap | owner | [`ShardRecord::swapped`] |
 //!
-//! A shard that was written and whose owner lives does not move: without a follower its counters would be lost.
+//! A shard that was written moves to its in-sync follower and to nobody else.
 
 use drl_core::{Epoch, Generation, NodeId};
 
@@ -60,6 +66,43 @@ impl ShardRecord {
         Self { epoch: self.epoch.next(), owner, follower: None, in_sync: false, cold: false }
     }
 
+    /// The next epoch, with a follower that has nothing yet.
+    #[must_use]
+    pub fn with_learner(&self, follower: Holder) -> Self {
+        Self { epoch: self.epoch.next(), follower: Some(follower), in_sync: false, ..self.clone() }
+    }
+
+    /// The same epoch; the follower may take over from now on.
+    #[must_use]
+    pub fn marked_in_sync(&self) -> Self {
+        Self { in_sync: true, ..self.clone() }
+    }
+
+    /// The next epoch, with another follower that has everything.
+    #[must_use]
+    pub fn with_replacement(&self, follower: Holder) -> Self {
+        Self { epoch: self.epoch.next(), follower: Some(follower), in_sync: true, ..self.clone() }
+    }
+
+    /// The next epoch, with one copy only.
+    #[must_use]
+    pub fn without_follower(&self) -> Self {
+        Self { epoch: self.epoch.next(), follower: None, in_sync: false, ..self.clone() }
+    }
+
+    /// The next epoch: the follower in sync is the owner, and the owner follows it. `None` without a follower in sync.
+    #[must_use]
+    pub fn swapped(&self) -> Option<Self> {
+        let owner = self.follower.clone().filter(|_| self.in_sync)?;
+        Some(Self { epoch: self.epoch.next(), owner, follower: Some(self.owner.clone()), ..self.clone() })
+    }
+
+    /// The follower that may take over.
+    #[must_use]
+    pub fn in_sync_follower(&self) -> Option<&Holder> {
+        self.follower.as_ref().filter(|_| self.in_sync)
+    }
+
     /// The same ownership, with the loss of the counters in the owner's journal.
     #[must_use]
     pub fn settled(&self) -> Self {
@@ -68,8 +111,7 @@ impl ShardRecord {
 
     /// Everybody who may have to be waited for before a cold take-over: the owner, and a follower that could take over.
     pub fn fences(&self) -> impl Iterator<Item = &Holder> {
-        let follower = self.follower.as_ref().filter(|_| self.in_sync);
-        std::iter::once(&self.owner).chain(follower)
+        std::iter::once(&self.owner).chain(self.in_sync_follower())
     }
 }
 

@@ -13,7 +13,7 @@
 
 use drl_core::{Generation, Nanos};
 
-use super::agent::{NodeAgent, Turn};
+use super::agent::{Copies, NodeAgent, Turn};
 use super::bugs::{Bug, Bugs};
 use super::command::{Closed, Command, Fact, Report};
 use super::event::{Found, Token, Wholeness};
@@ -24,6 +24,7 @@ use super::pending::Pending;
 use super::stop::StopReason;
 use super::transaction::{Guard, Outcome, Transaction, Write};
 use super::view::LeaseId;
+use crate::replication::Order;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -92,6 +93,11 @@ impl<B: Bugs> NodeAgent<B> {
             turn.say(Command::SetDeadline(Nanos::ZERO));
         }
         self.deadline = Nanos::ZERO;
+        if self.copies == Copies::Two {
+            self.silences.clear();
+            self.listened.clear();
+            turn.order(Order::Lifetime(None));
+        }
         self.beats = Beats::default();
         self.pending.clear();
         self.retries.clear();
@@ -99,6 +105,7 @@ impl<B: Bugs> NodeAgent<B> {
         for shard in self.shards.iter() {
             let Some(local) = self.locals.get_mut(shard.index()) else { continue };
             local.in_flight = None;
+            local.follow = None;
             if local.role != Role::Idle {
                 self.leave(shard, Closed::Unknown, turn);
             }

@@ -48,6 +48,7 @@ impl<B: Bugs> NodeAgent<B> {
         let may_move = matches!(local.role, Role::Active { .. } | Role::Frozen { .. })
             && local.written == Written::Never
             && local.in_flight.is_none()
+            && local.raising.is_none()
             && is_settled;
         if !may_move {
             return None;
@@ -73,6 +74,10 @@ impl<B: Bugs> NodeAgent<B> {
                 local.written = Written::Yes;
             }
             local.role = Role::Frozen { epoch, clock, stage: Freeze::Unwritten };
+            if self.locals[shard.index()].written == Written::Yes && self.heir(*shard).is_some() {
+                self.begin_to_flush(*shard, turn);
+                continue;
+            }
             let target = self.target_of(*shard);
             let entry = target.as_ref().and_then(|target| self.known.node(target));
             match (target.as_ref(), entry) {
@@ -92,13 +97,14 @@ impl<B: Bugs> NodeAgent<B> {
     /// Goes on with what was frozen and is still this node's, when nothing is on its way that could hand it over: a swap that was
     /// refused will not happen any more. Roles have followed the records before.
     pub(super) fn thaw(&mut self, turn: &mut Turn<'_>) {
+        self.give_up_flushes(turn);
         for shard in self.shards.iter() {
-            let local = &mut self.locals[shard.index()];
-            if let Role::Frozen { epoch, clock, stage: Freeze::Unwritten } = local.role
+            let local = &self.locals[shard.index()];
+            if matches!(local.role, Role::Frozen { stage: Freeze::Unwritten, .. })
                 && local.in_flight.is_none()
+                && local.raising.is_none()
             {
-                local.role = Role::Active { epoch, clock };
-                turn.say(Command::Thaw { shard });
+                self.thaw_one(shard, turn);
             }
         }
     }
@@ -150,6 +156,9 @@ impl<B: Bugs> NodeAgent<B> {
     fn report_drained(&mut self, turn: &mut Turn<'_>) {
         let is_known = self.known.node(&self.me).is_some_and(|entry| entry.draining);
         if self.leaving != Leaving::Draining || !is_known || self.locals.iter().any(|local| local.in_flight.is_some()) {
+            return;
+        }
+        if self.is_still_needed() {
             return;
         }
         self.leaving = Leaving::Drained;

@@ -121,9 +121,9 @@ fn a_request_under_a_higher_epoch_suspends_the_shard_until_everything_was_read()
     let covered = node.persisted(&adopted);
     node.beat(&covered, 9);
     let suspended = node.step(Event::HigherEpoch { shard: shard(0) });
-    assert_eq!(suspended[0], Command::Close { shard: shard(0), closed: Closed::Unknown });
+    assert_eq!(suspended[0], Command::Freeze { shards: vec![shard(0)] });
     let (token, _) = transactions(&suspended).next().unwrap();
-    assert_eq!(node.wake_after(1), [], "nothing is adopted before the answer");
+    assert_eq!(node.wake_after(1), [], "nothing goes on before the answer");
     let records = [owned_by(holder("n2", 7), 5, 10), owned_by(holder("n2", 7), 3, 4)];
     let told = node.committed(token, everything(10, records, &[("n2", entry(7, 2, 1))]));
     let closed = Closed::NotOwner { epoch: drl_core::Epoch(5), owner: holder("n2", 7) };

@@ -2,9 +2,9 @@
 
 use drl_core::{Epoch, Generation, Nanos, NodeId, ShardCount, ShardId, ShardTime};
 use drl_engine::ownership::{
-    Authority, Beat, BootId, ClusterId, Command, Event, FloorState, Found, FoundShard, Guard, Held, Holder, Identity,
-    LeaseId, Moment, NodeAgent, NodeEntry, Outcome, Promise, Revision, RoleMarker, Scope, ShardClock, ShardRecord,
-    Token, Transaction, Versioned, View, Wholeness, Write, Written,
+    Authority, Beat, BootId, ClusterId, Command, Copies, Event, FloorState, Found, FoundShard, Guard, Held, Holder,
+    Identity, LeaseId, Moment, NodeAgent, NodeEntry, Outcome, Promise, Revision, RoleMarker, Scope, ShardClock,
+    ShardRecord, Token, Transaction, Versioned, View, Wholeness, Write, Written,
 };
 
 pub(crate) const CLUSTER: ClusterId = ClusterId(1);
@@ -81,7 +81,8 @@ pub(crate) struct Node {
 impl Node {
     pub(crate) fn new() -> Self {
         let shards = ShardCount::new(2).unwrap();
-        let agent = NodeAgent::new(Identity { node: id("n1"), shards, authority: Authority::default() });
+        let agent =
+            NodeAgent::new(Identity { node: id("n1"), shards, authority: Authority::default(), copies: Copies::One });
         Self { agent, now: Moment { boot: BootId(1), boottime: Nanos::from_secs(1_000), wall: WALL } }
     }
 

@@ -43,6 +43,8 @@ impl Driver {
                 self.errands.transact(token, transaction, txn);
             }
             Command::Persist { token, facts } => self.errands.persist(token, facts),
+            // Shards have one copy here: nothing is ever ordered.
+            Command::Copies(_) => {}
             Command::Activate { shard, epoch, origin, clock } => {
                 if let Some(commit) = self.ownership.activate(shard, epoch, origin, clock)? {
                     self.errands.journaled(shard, commit);
@@ -134,7 +136,7 @@ fn say(report: Report) {
             tracing::error!("the journal is not whole: this node's counters of current windows count as used up");
         }
         // Counted, and said once for all.
-        Report::TakenCold { .. } => {}
+        Report::TakenCold { .. } | Report::TakenWarm { .. } => {}
         Report::OutcomeUnknown => tracing::info!("a transaction was not answered; it is sent again"),
         Report::TimeAhead { shard, by, .. } => {
             tracing::warn!(%shard, seconds = by.secs_ceil(), "shard time is ahead of this machine's wall clock");

@@ -6,6 +6,7 @@ use drl_core::{Epoch, ShardTime};
 use drl_limits::{Algorithm, SUB_WINDOWS};
 
 use super::Violation;
+use crate::swarm::SECOND;
 use crate::trace::{Client, Decided};
 
 pub(super) fn check(client: &Client, denied: &Decided, floor: Option<(Epoch, ShardTime)>) -> Result<(), Violation> {
@@ -35,10 +36,15 @@ pub(super) fn check(client: &Client, denied: &Decided, floor: Option<(Epoch, Sha
     Err(Violation::new("I9", denied.real, what))
 }
 
+/// By how much the time of whoever took over may be behind.
+const LONGEST_LAG: u64 = 200 * SECOND;
+
 /// What was decided in times that count.
 fn used(client: &Client, counts: impl Fn(ShardTime) -> bool, span: u64, denied: &Decided) -> u64 {
-    // Time goes on in the list, so whatever is older than twice the span need not be looked at.
-    let recent = client.admitted.iter().rev().take_while(|admitted| admitted.at.0 + 2 * span >= denied.at.0);
+    // An owner that nobody believes any more may be ahead of whoever took over, so time does not only go on in the list; but nobody
+    // is behind by more than the longest pause.
+    let oldest = denied.at.0.saturating_sub(2 * span + LONGEST_LAG);
+    let recent = client.admitted.iter().rev().take_while(|admitted| admitted.at.0 >= oldest);
     recent.filter(|admitted| counts(admitted.at)).map(|admitted| admitted.cost).sum()
 }
 

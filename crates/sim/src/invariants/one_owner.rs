@@ -36,7 +36,8 @@ impl Owners {
 
     pub(super) fn admitted(&self, decided: &Decided, now: u64) -> Result<(), Violation> {
         let latest = self.latest[decided.shard.index()];
-        if decided.epoch == latest {
+        let mut between = self.by_epoch.range((decided.shard, decided.epoch)..=(decided.shard, latest));
+        if between.all(|(_, owner)| *owner == (decided.node, decided.generation)) {
             return Ok(());
         }
         let what = format!("{decided:?} is answered although epoch {} has decided already", latest.0);

@@ -13,8 +13,9 @@ pub(super) fn violation(shard: ShardId, at: u64) -> Violation {
 }
 
 pub(super) fn decided(decided: &Decided) -> Result<(), Violation> {
-    let own = Promise { epoch: decided.epoch, generation: decided.generation };
-    if decided.promised == own {
+    let is_own = decided.promised.generation == decided.generation;
+    // The next epoch of the same owner is promised before it is used.
+    if is_own && [decided.epoch, decided.epoch.next()].contains(&decided.promised.epoch) {
         return Ok(());
     }
     Err(Violation::new("I2", decided.real, format!("{decided:?} is decided under an epoch that is not promised")))

@@ -30,9 +30,11 @@ pub(super) fn check(number: usize, client: &Client, at: u64) -> Result<(), Viola
             }
             if sum > allowed {
                 let what = format!(
-                    "client {number} of shard {}, {}: {sum} admitted within {window} ns of real time where {allowed} are allowed",
+                    "client {number} of shard {}, {}: {sum} admitted from {} to {} ns of real time where {allowed} are allowed",
                     client.shard,
-                    client.policy.algorithm()
+                    client.policy.algorithm(),
+                    answered[first].real,
+                    last.real
                 );
                 return Err(Violation::new("I4 (real time)", at, what));
             }

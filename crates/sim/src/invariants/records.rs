@@ -14,9 +14,20 @@ pub(crate) enum Change {
     Resume,
     /// A resume of a shard whose loss may not be in the journal yet.
     ColdAgain,
+    /// By the follower in sync, in that lifetime.
+    Warm,
+    /// By the follower in sync, in a later lifetime.
+    ResumeByFollower,
     Cold,
+    /// Of a shard without counters.
     Swap,
+    /// To the follower in sync.
+    PlannedSwap,
     Settled,
+    Named,
+    InSync,
+    Replaced,
+    Dropped,
 }
 
 impl Change {
@@ -25,6 +36,13 @@ impl Change {
             Self::Resume => Some(Mark::Resumed),
             Self::ColdAgain => Some(Mark::ColdAgain),
             Self::Swap => Some(Mark::HandedOver),
+            Self::Warm => Some(Mark::TakenWarm),
+            Self::ResumeByFollower => Some(Mark::ResumedByFollower),
+            Self::PlannedSwap => Some(Mark::Swapped),
+            Self::Named => Some(Mark::Named),
+            Self::InSync => Some(Mark::InSync),
+            Self::Replaced => Some(Mark::Replaced),
+            Self::Dropped => Some(Mark::Dropped),
             Self::Genesis | Self::Cold | Self::Settled => None,
         }
     }
@@ -37,26 +55,54 @@ pub(crate) fn check(
     is_guarded: bool,
     now: u64,
 ) -> Result<Change, Violation> {
-    let change = classify(old, new);
-    match change.filter(|_| is_guarded && new.follower.is_none() && !new.in_sync) {
+    let is_sound = !new.in_sync || new.follower.is_some();
+    let is_two = new.follower.as_ref().is_none_or(|follower| follower.node != new.owner.node);
+    match classify(old, new).filter(|_| is_guarded && is_sound && is_two) {
         Some(change) => Ok(change),
         None => Err(Violation::new("I10", now, format!("the record of shard {shard} went from {old:?} to {new:?}"))),
     }
 }
 
 fn classify(old: Option<&ShardRecord>, new: &ShardRecord) -> Option<Change> {
-    let Some(old) = old else { return (new.epoch == Epoch(1) && !new.cold).then_some(Change::Genesis) };
+    let Some(old) = old else {
+        return (new.epoch == Epoch(1) && !new.cold && new.follower.is_none()).then_some(Change::Genesis);
+    };
     if new.epoch == old.epoch {
-        return (new.owner == old.owner && old.cold && !new.cold).then_some(Change::Settled);
+        let is_same = new.owner == old.owner && new.follower == old.follower;
+        return match (is_same, new.cold == old.cold, new.in_sync == old.in_sync) {
+            (true, false, true) if old.cold => Some(Change::Settled),
+            (true, true, false) if !old.in_sync => Some(Change::InSync),
+            _ => None,
+        };
     }
     if new.epoch != old.epoch.next() {
         return None;
     }
-    let is_same_node = new.owner.node == old.owner.node && new.owner != old.owner;
+    if new.owner == old.owner {
+        return match (&old.follower, &new.follower, old.in_sync, new.in_sync) {
+            _ if old.cold != new.cold => None,
+            (None, Some(_), false, false) => Some(Change::Named),
+            (Some(_), None, _, false) => Some(Change::Dropped),
+            (Some(one), Some(other), true, true) if one != other => Some(Change::Replaced),
+            _ => None,
+        };
+    }
+    let heir = old.in_sync_follower();
+    if new.in_sync {
+        let is_swap = heir == Some(&new.owner) && new.follower.as_ref() == Some(&old.owner) && old.cold == new.cold;
+        return is_swap.then_some(Change::PlannedSwap);
+    }
+    if new.follower.is_some() {
+        return None;
+    }
+    let is_same_node = new.owner.node == old.owner.node;
+    let is_heir = heir.is_some_and(|heir| heir.node == new.owner.node);
     Some(match (is_same_node, old.cold, new.cold) {
         (true, true, true) => Change::ColdAgain,
         (_, _, true) => Change::Cold,
         (true, _, false) => Change::Resume,
+        (false, _, false) if heir == Some(&new.owner) => Change::Warm,
+        (false, _, false) if is_heir => Change::ResumeByFollower,
         (false, _, false) => Change::Swap,
     })
 }

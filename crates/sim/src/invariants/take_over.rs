@@ -19,14 +19,27 @@ pub(crate) fn check(
     let Some(old) = old.filter(|_| truth.era == Era::Usual) else { return Ok(()) };
     let wrong = match change {
         // What starts exhausted has nothing to lose.
-        Change::Resume if damaged == Some(old.epoch) && !old.cold => Some("resumed from a directory that lost answers"),
+        Change::Resume | Change::ResumeByFollower if damaged == Some(old.epoch) && !old.cold => {
+            Some("resumed from a directory that lost answers")
+        }
         Change::Swap if truth.admissions[shard.index()] > 0 => Some("handed over although it was written to"),
         Change::Cold => {
             let owner = (old.owner.node.clone(), old.owner.generation);
             let limit = truth.limits.get(&owner).copied().unwrap_or(0);
             (now < limit).then_some("taken over although its owner may still answer")
         }
-        Change::Genesis | Change::Settled | Change::Resume | Change::ColdAgain | Change::Swap => None,
+        Change::Genesis
+        | Change::Settled
+        | Change::Resume
+        | Change::ResumeByFollower
+        | Change::ColdAgain
+        | Change::Swap
+        | Change::PlannedSwap
+        | Change::Warm
+        | Change::Named
+        | Change::InSync
+        | Change::Replaced
+        | Change::Dropped => None,
     };
     match wrong {
         None => Ok(()),

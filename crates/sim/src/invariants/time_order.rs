@@ -33,7 +33,7 @@ impl Times {
         Ok(())
     }
 
-    pub(super) fn journaled(&mut self, decided: &Decided) {
+    pub(super) fn answered(&mut self, decided: &Decided) {
         let latest = &mut self.journaled[decided.shard.index()];
         *latest = (*latest).max(decided.at);
     }

@@ -8,8 +8,11 @@ use super::{Ask, Happening, To, World};
 use crate::invariants::Violation;
 use crate::marks::Mark;
 use crate::plant::WorldBug;
-use crate::swarm::MILLIS;
+use crate::swarm::{MILLIS, SECOND};
 use crate::trace::Decided;
+
+/// How long a check waits for a shard that is on its way.
+const PARKED_FOR: u64 = SECOND;
 
 impl World {
     pub(crate) fn asks(&mut self, client: usize) {
@@ -20,7 +23,7 @@ impl World {
         let asked: Vec<usize> =
             (0..self.machines.len()).filter(|node| !self.healed || !self.machines[*node].is_gone).collect();
         let node = asked.get(self.random.index(asked.len())).copied().unwrap_or(0);
-        let ask = Ask { client, cost, asked_under: self.known_to(client), hops: 0 };
+        let ask = Ask { client, cost, asked_under: self.known_to(client), hops: 0, since: self.now };
         self.send_ask(node, ask);
     }
 
@@ -95,6 +98,7 @@ impl World {
             self.commit(to);
         }
         self.pause_between(to);
+        self.deliver(to)?;
         for shard in first_written {
             self.step(to, Event::Written { shard })?;
         }
@@ -131,7 +135,13 @@ impl World {
                 self.step(to, Event::HigherEpoch { shard })
             }
             Refusal::NotOwner { shard, .. } => self.truth.turned_away(shard, "not owner", self.now, self.swarm.end),
+            Refusal::Moving { .. } | Refusal::Congested { .. } if self.now < ask.since + PARKED_FOR => {
+                let at = self.now + self.random.between(5 * MILLIS, 50 * MILLIS);
+                self.queue.plan(at, Happening::Arrives { to, ask });
+                Ok(())
+            }
             Refusal::Moving { shard } => self.truth.turned_away(shard, "moving", self.now, self.swarm.end),
+            Refusal::Congested { shard } => self.truth.turned_away(shard, "congested", self.now, self.swarm.end),
             Refusal::Unavailable { shard } => self.truth.turned_away(shard, "unavailable", self.now, self.swarm.end),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use drl_core::{Epoch, Nanos, ShardCount, ShardId};
+use drl_core::{CommitNo, Epoch, Nanos, ShardCount, ShardId};
 use drl_engine::Ledger;
 use drl_engine::ownership::{Command, Event, Fact, Origin, Report, Token, Transaction, Write, Written};
 
@@ -11,6 +11,7 @@ use super::{Given, Happening, Request, To, World};
 use crate::invariants::Violation;
 use crate::marks::Mark;
 use crate::swarm::{MILLIS, SECOND};
+use crate::trace::Decided;
 
 impl World {
     /// Gives an event to a process and carries out what follows, until nothing more does.
@@ -23,15 +24,22 @@ impl World {
             let Some(process) = machine.process(to.run) else { return Ok(()) };
             self.digest.tell("event", to.node, self.now, || format!("{event:?}"));
             process.agent.step(moment, event, &mut commands);
+            let now = moment.boottime;
             for command in commands.drain(..) {
                 self.digest.tell("command", to.node, self.now, || format!("{command:?}"));
-                self.carry_out_command(to, command, &mut events)?;
+                self.carry_out_command(to, command, now, &mut events)?;
             }
         }
-        Ok(())
+        self.deliver(to)
     }
 
-    fn carry_out_command(&mut self, to: To, command: Command, events: &mut VecDeque<Event>) -> Result<(), Violation> {
+    fn carry_out_command(
+        &mut self,
+        to: To,
+        command: Command,
+        now: Nanos,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), Violation> {
         match command {
             Command::Grant { token } => self.request(to, token, Request::Grant, Given::Lease),
             Command::Revoke { token, lease } => self.request(to, token, Request::Revoke(lease), Given::Lease),
@@ -58,7 +66,12 @@ impl World {
                 self.truth.activated(shard, (epoch, origin, floor), record, self.now)?;
                 self.commit(to);
             }
-            Command::Close { .. } | Command::Freeze { .. } | Command::Thaw { .. } | Command::SetDeadline(_) => {
+            Command::Copies(order) => {
+                let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
+                process.ledger.obey(order, now);
+                self.release(to)?;
+            }
+            command => {
                 let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
                 tell_ledger(&mut process.ledger, command, events);
             }
@@ -83,6 +96,7 @@ impl World {
             Report::SessionRecreated => Mark::SessionRecreated,
             Report::JournalDoubtful => Mark::DirectoryDoubtful,
             Report::TakenCold { .. } => Mark::TakenCold,
+            Report::TakenWarm { .. } => Mark::TakenWarm,
             Report::OutcomeUnknown => Mark::OutcomeUnknown,
             Report::TimeAhead { .. } => return,
         };
@@ -144,6 +158,10 @@ impl World {
         if process.ledger.seal(0, &mut frame).is_some() {
             process.committing = Some(frame);
             self.queue.plan(self.now + latency, Happening::Committed(to));
+            let letters = process.ledger.take_letters();
+            for letter in letters {
+                self.send_letter(to.node, letter);
+            }
         }
     }
 
@@ -156,20 +174,43 @@ impl World {
         machine.disk.append(frame, self.swarm.journal_sync, machine.clock.boot());
         let last = machine.disk.last();
         let Some(process) = machine.process(to.run) else { return Ok(()) };
-        let ready = process.waiting.iter().take_while(|(commit, _)| *commit <= last).count();
-        let replies: Vec<_> = process.waiting.drain(..ready).map(|(_, decided)| decided).collect();
         let floors: Vec<ShardId> =
             process.floors.extract_if(.., |(commit, _)| *commit <= last).map(|(_, shard)| shard).collect();
         if !floors.is_empty() {
             machine.disk.sync();
         }
-        for decided in replies {
-            self.truth.journaled(&decided);
-            self.leave(to, decided)?;
+        let now = machine.clock.boottime(self.now);
+        if let Some(process) = machine.process(to.run) {
+            process.ledger.committed(last, now);
         }
+        self.release(to)?;
+        self.deliver(to)?;
         self.commit(to);
         for shard in floors {
             self.step(to, Event::FloorJournaled { shard })?;
+        }
+        Ok(())
+    }
+
+    /// Lets every answer leave that nothing more has to be waited for.
+    pub(crate) fn release(&mut self, to: To) -> Result<(), Violation> {
+        let machine = &mut self.machines[to.node];
+        let last = machine.disk.last();
+        let Some(process) = machine.process(to.run) else { return Ok(()) };
+        let ledger = &process.ledger;
+        let is_ready =
+            |(commit, decided): &mut (CommitNo, Decided)| *commit <= last && ledger.is_released(decided.shard, *commit);
+        let (mut ready, mut waiting) = (Vec::new(), VecDeque::new());
+        for mut reply in process.waiting.drain(..) {
+            if is_ready(&mut reply) {
+                ready.push(reply.1);
+            } else {
+                waiting.push_back(reply);
+            }
+        }
+        process.waiting = waiting;
+        for decided in ready {
+            self.leave(to, decided)?;
         }
         Ok(())
     }

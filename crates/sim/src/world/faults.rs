@@ -21,10 +21,11 @@ pub(crate) enum Fault {
     WatchBreak,
     DiskFail,
     Drain,
+    Link,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Crash,
         Self::Pause,
         Self::EtcdDown,
@@ -33,6 +34,7 @@ impl Fault {
         Self::WatchBreak,
         Self::DiskFail,
         Self::Drain,
+        Self::Link,
     ];
 }
 
@@ -47,6 +49,7 @@ impl World {
             Fault::WatchBreak => self.swarm.watch_break_every,
             Fault::DiskFail => self.swarm.disk_fail_every,
             Fault::Drain => self.swarm.drain_every,
+            Fault::Link => self.swarm.link_cut_every,
         };
         if mean > 0 {
             let at = self.now + self.random.between(1, 2 * mean);
@@ -73,6 +76,7 @@ impl World {
                 }
             }
             Fault::EtcdDown => self.etcd_down(),
+            Fault::Link => self.cut_a_link(),
             Fault::Cut => {
                 let until = self.now + self.random.below(self.swarm.cut_max);
                 let way = self.random.below(4);
@@ -144,6 +148,9 @@ impl World {
         self.swarm.etcd_loss = 0;
         self.swarm.etcd_late = 0;
         self.swarm.loss = 0;
+        self.swarm.letter_loss = 0;
+        self.swarm.letter_late = 0;
+        self.cuts.clear();
         self.swarm.watch_delay_max = 20 * MILLIS;
         for node in 0..self.machines.len() {
             let machine = &mut self.machines[node];
@@ -220,6 +227,9 @@ impl World {
         if let Some(mark) = change.mark() {
             self.see(mark);
         }
+        if new.in_sync {
+            self.truth.marked_in_sync(shard, new.epoch);
+        }
         self.ambush(&new);
         if let Some(old) = old.as_ref().filter(|_| change == records::Change::Swap) {
             self.send_back(old, &new);
@@ -227,7 +237,7 @@ impl World {
         let machine = &mut self.machines[by.node];
         let damaged = machine.disk.lost(shard);
         if machine.process(by.run).is_none()
-            && change == records::Change::Resume
+            && matches!(change, records::Change::Resume | records::Change::ResumeByFollower)
             && damaged.is_some_and(|epoch| old.as_ref().is_some_and(|old| old.epoch == epoch))
         {
             // Sent by a process that died before it arrived: nobody has resumed, and what was lost is lost of the new epoch.

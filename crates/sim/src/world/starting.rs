@@ -1,12 +1,13 @@
 //! Worlds begin; processes start, and end in every possible way.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use drl_core::{Epoch, Generation, KeyHash, NodeId, ShardCount, ShardId};
-use drl_engine::ownership::{Authority, Event, Identity, NodeAgent, StopReason};
+use drl_engine::ownership::{Authority, Copies, Event, Holder, Identity, NodeAgent, StopReason};
 use drl_limits::{Algorithm, Limit, Policy, PolicySpec, Window};
 
+use super::network::TICK;
 use super::{Fault, Happening, To, World};
 use crate::clock::Clock;
 use crate::digest::Digest;
@@ -36,6 +37,8 @@ impl World {
             backup: None,
             etcd_down_until: 0,
             lease_end_planned: false,
+            cuts: Vec::new(),
+            links: BTreeMap::new(),
             machines,
             digest,
             marks: Marks::default(),
@@ -72,7 +75,8 @@ impl World {
             machine.disk.recover(machine.clock.boot(), self.plant, ignores_doubt, &mut self.random);
         let ledger = recoverer.into_ledger(machine.disk.last());
         let shards = ShardCount::new(u64::from(self.swarm.shards)).unwrap_or(ShardCount::DEFAULT);
-        let identity = Identity { node: machine.id.clone(), shards, authority: Authority::default() };
+        let identity =
+            Identity { node: machine.id.clone(), shards, authority: Authority::default(), copies: self.swarm.copies };
         machine.process = Some(Box::new(Process {
             run,
             agent: NodeAgent::with_bugs(identity, self.plant),
@@ -92,6 +96,9 @@ impl World {
         let to = To { node, run };
         let checkpoint = self.now + self.random.between(20, 90) * SECOND;
         self.queue.plan(checkpoint, Happening::Checkpoint(to));
+        if self.swarm.copies == Copies::Two {
+            self.queue.plan(self.now + self.random.below(TICK), Happening::Tick(to));
+        }
         self.step(to, Event::Started(Box::new(found)))
     }
 
@@ -99,6 +106,7 @@ impl World {
     pub(crate) fn kill(&mut self, node: usize, power: Power) {
         let machine = &mut self.machines[node];
         let Some(mut process) = machine.process.take() else { return };
+        let holder = Holder { node: machine.id.clone(), generation: process.agent.generation() };
         self.digest.tell("kill", node, self.now, || format!("{power:?}"));
         let arrived = self.random.index(process.persisting.len() + 1);
         for (_, facts) in process.persisting.drain(..arrived) {
@@ -114,6 +122,8 @@ impl World {
             if lost {
                 self.damage(node, Damage::Tail);
             }
+        } else if self.swarm.copies == Copies::Two {
+            self.hang_up(node, &holder);
         }
     }
 
@@ -123,8 +133,12 @@ impl World {
         let machine = &mut self.machines[node];
         for shard in (0..self.swarm.shards).map(ShardId::new) {
             let record = self.etcd.record(shard).map(|versioned| &versioned.record);
-            if let Some(record) = record.filter(|record| record.owner.node == machine.id)
-                && (damage == Damage::Tail || !machine.disk.knows(shard, (record.epoch, record.owner.generation)))
+            let named = record.and_then(|record| {
+                let holder = record.fences().find(|holder| holder.node == machine.id)?;
+                Some((record, holder.generation))
+            });
+            if let Some((record, generation)) = named
+                && (damage == Damage::Tail || !machine.disk.knows(shard, (record.epoch, generation)))
             {
                 machine.disk.lose(shard, record.epoch);
             }

@@ -1,0 +1,201 @@
+//! A node's part as follower: promises before it follows, marks a copy that is complete, and takes over when its owner is suspected.
+//!
+//! Rules (protocol, epoch rules 2 and 4, warm take-over): what an owner may send is promised on disk first, as (epoch, owner's
+//! generation). A copy begins empty, and from then on its marker says nothing, until everything is here. A copy that continues into the
+//! next epoch is one whose marker would be resumed from. A take-over needs the record to say in sync and to name this very
+//! lifetime, and the owner to be suspected; no clock, no waiting.
+
+use drl_core::{Epoch, Nanos, ShardId};
+
+use super::agent::{NodeAgent, Turn};
+use super::bugs::Bugs;
+use super::clock::ShardClock;
+use super::event::Token;
+use super::local::{Copying, Follow, Role};
+use super::marker::{FloorState, Held, Origin, RoleMarker};
+use super::pending::Pending;
+use super::promise::Promise;
+use super::record::{Holder, ShardRecord};
+use super::session::Phase;
+use crate::replication::{Invite, Join, Order, Silence, Start};
+
+impl<B: Bugs> NodeAgent<B> {
+    pub(super) fn invited(&mut self, from: &Holder, invites: &[Invite], turn: &mut Turn<'_>) {
+        if self.phase != Phase::Serving || self.deadline <= turn.now.boottime {
+            return;
+        }
+        let accepted: Vec<Invite> = invites.iter().filter(|invite| self.accepts(from, invite, turn)).copied().collect();
+        if accepted.is_empty() {
+            return;
+        }
+        let generation = self.generation;
+        for invite in &accepted {
+            let clock = ShardClock::starting(invite.time, turn.now);
+            let local = &mut self.locals[invite.shard.index()];
+            let (epoch, floor) = (invite.epoch, FloorState::Journaled);
+            local.marker = match invite.start {
+                Start::Anew => RoleMarker::default(),
+                Start::Continues => RoleMarker { held: Some(Held { epoch, generation, clock, floor }), wanted: None },
+            };
+            local.promise = Promise { epoch: invite.epoch, generation: from.generation };
+        }
+        let facts = accepted.iter().map(|invite| self.fact(invite.shard)).collect();
+        let shards = accepted.iter().map(|invite| invite.shard).collect();
+        let token = self.persist(facts, Pending::Joining(shards), turn);
+        for invite in accepted {
+            let clock = ShardClock::starting(invite.time, turn.now);
+            let stage = Copying::Promising(token);
+            let follow = Follow { owner: from.clone(), invite, clock, stage };
+            self.locals[invite.shard.index()].follow = Some(follow);
+        }
+    }
+
+    fn accepts(&mut self, from: &Holder, invite: &Invite, turn: &mut Turn<'_>) -> bool {
+        let Some(local) = self.locals.get(invite.shard.index()) else { return false };
+        let Some(record) = self.known.record(invite.shard).map(|versioned| &versioned.record) else { return false };
+        if record.epoch < invite.epoch {
+            self.relist_at = self.relist_at.min(turn.now.boottime);
+            return false;
+        }
+        let me = self.myself();
+        let names_me = record.in_sync_follower() == Some(&me);
+        let is_its_own = record.epoch == invite.epoch && record.owner == *from && *from != me;
+        let is_free = local.role == Role::Idle && local.in_flight.is_none();
+        let promise = Promise { epoch: invite.epoch, generation: from.generation };
+        let is_new = local.follow.as_ref().is_none_or(|follow| {
+            follow.owner != *from || (follow.invite.epoch, follow.invite.attempt) < (invite.epoch, invite.attempt)
+        });
+        let fits = match invite.start {
+            // A copy that the record relies on is not emptied.
+            Start::Anew => !names_me,
+            Start::Continues => {
+                names_me
+                    && local.marker.held.is_some_and(|held| held.generation == self.generation)
+                    && local.marker.resumes(record, &self.me) == Some(Origin::Resume)
+            }
+        };
+        is_its_own && is_free && is_new && fits && local.promise.allows(promise)
+    }
+
+    /// The promises are on disk.
+    pub(super) fn join(&mut self, shards: &[ShardId], promised: Token, turn: &mut Turn<'_>) {
+        for shard in shards {
+            let Some(follow) = &mut self.locals[shard.index()].follow else { continue };
+            if follow.stage != Copying::Promising(promised) {
+                continue;
+            }
+            let Invite { epoch, attempt, start, .. } = follow.invite;
+            follow.stage = if start == Start::Anew { Copying::Seeding } else { Copying::Complete };
+            let join = Join { shard: *shard, epoch, attempt };
+            turn.order(Order::Follow { owner: follow.owner.clone(), join, start });
+        }
+    }
+
+    /// The copy is complete, under this epoch.
+    pub(super) fn seeded(&mut self, shard: ShardId, epoch: Epoch, turn: &mut Turn<'_>) {
+        let generation = self.generation;
+        let local = &mut self.locals[shard.index()];
+        let Some(follow) = local.follow.as_ref() else { return };
+        if follow.stage != Copying::Seeding || follow.invite.epoch != epoch {
+            return;
+        }
+        let held = Held { epoch, generation, clock: follow.clock, floor: FloorState::Journaled };
+        local.marker = RoleMarker { held: Some(held), wanted: None };
+        let facts = vec![self.fact(shard)];
+        let token = self.persist(facts, Pending::CopyNoted(shard), turn);
+        if let Some(follow) = &mut self.locals[shard.index()].follow {
+            follow.stage = Copying::Marking(token);
+        }
+    }
+
+    pub(super) fn copy_noted(&mut self, shard: ShardId, noted: Token, turn: &mut Turn<'_>) {
+        if let Some(follow) = &mut self.locals[shard.index()].follow
+            && follow.stage == Copying::Marking(noted)
+        {
+            follow.stage = Copying::Complete;
+            turn.order(Order::CopyCounts { shard });
+        }
+    }
+
+    /// Takes nothing more of a shard from others.
+    pub(super) fn unfollow(&mut self, shard: ShardId, turn: &mut Turn<'_>) {
+        if self.locals[shard.index()].follow.take().is_some() {
+            turn.order(Order::Unfollow { shard });
+        }
+    }
+
+    /// Leaves the copies that their owners' records do not ask for any more.
+    pub(super) fn leave_copies(&mut self, turn: &mut Turn<'_>) {
+        let me = self.myself();
+        for shard in self.shards.iter() {
+            let Some(follow) = &self.locals[shard.index()].follow else { continue };
+            let Some(record) = self.known.record(shard).map(|versioned| &versioned.record) else { continue };
+            let goes_on = record.owner == follow.owner && record.follower.as_ref() == Some(&me);
+            if record.epoch > follow.invite.epoch && !goes_on {
+                self.unfollow(shard, turn);
+            }
+        }
+    }
+
+    /// Whether this node, the follower in sync by the record, may take the shard from its owner.
+    pub(super) fn may_take_over(&self, shard: ShardId, record: &ShardRecord) -> bool {
+        let Some(follower) = record.in_sync_follower().filter(|follower| follower.node == self.me) else {
+            return false;
+        };
+        if follower.generation != self.generation {
+            // An earlier lifetime followed. Its owner goes first, unless it is gone.
+            return self.known.node(&record.owner.node).is_none_or(|entry| entry.generation != record.owner.generation);
+        }
+        let is_complete = self.locals[shard.index()].marker.held.is_some();
+        is_complete && self.suspects(&record.owner)
+    }
+
+    /// The planted bug: any follower takes over.
+    pub(super) fn would_promote(&self, shard: ShardId, record: &ShardRecord) -> bool {
+        let follow = self.locals[shard.index()].follow.as_ref();
+        follow.is_some_and(|follow| follow.owner == record.owner) && self.suspects(&record.owner)
+    }
+
+    /// Whether a lifetime says nothing any more, or is known to be over.
+    pub(super) fn suspects(&self, holder: &Holder) -> bool {
+        let is_replaced = self.known.node(&holder.node).is_some_and(|entry| entry.generation != holder.generation);
+        is_replaced || self.silences.get(holder).is_some_and(|(silence, _)| *silence == Silence::Silent)
+    }
+
+    /// Shard time as it goes on after a take-over: what the owner's clock showed when it was heard last, and this node's own clock
+    /// from then on.
+    pub(super) fn followed_clock(&self, shard: ShardId, turn: &Turn<'_>) -> ShardClock {
+        let Some(follow) = &self.locals[shard.index()].follow else {
+            return ShardClock::starting(turn.now.wall, turn.now);
+        };
+        let heard = self.silences.get(&follow.owner).map(|(_, heard)| *heard);
+        match heard.filter(|heard| heard.boottime >= follow.invite.boottime) {
+            Some(heard) => {
+                let passed = Nanos(heard.boottime.0.saturating_sub(follow.invite.boottime.0));
+                ShardClock { at: heard.at, ..ShardClock::starting(follow.invite.time.plus(passed), turn.now) }
+            }
+            None => self.slowed(follow.clock, turn),
+        }
+    }
+
+    /// Whether the record that this node resumed from named it as follower.
+    pub(super) fn resumes_as_follower(&self, shard: ShardId) -> bool {
+        let local = &self.locals[shard.index()];
+        local.marker.held.is_some_and(|held| local.promise.generation != held.generation)
+    }
+
+    /// Shard time of a copy that an earlier lifetime of this node had. Its clock may have run fast, and the owner's slow, all the time.
+    pub(super) fn slow_clock(&self, shard: ShardId, turn: &Turn<'_>) -> ShardClock {
+        let local = &self.locals[shard.index()];
+        let Some(held) = local.marker.held else { return ShardClock::starting(turn.now.wall, turn.now) };
+        let slowed = self.slowed(held.clock.carried_on(local.latest, turn.now), turn);
+        ShardClock::starting(slowed.time(turn.now.boottime).max(local.latest), turn.now)
+    }
+
+    /// A clock of this node that began with another node's time: as if this node's had run fast since, and the other's slow.
+    fn slowed(&self, clock: ShardClock, turn: &Turn<'_>) -> ShardClock {
+        let passed = clock.time(turn.now.boottime).since(clock.base);
+        let drift = (passed.0 / 1_000_000).saturating_mul(2 * self.authority.drift_ppm);
+        ShardClock::starting(clock.base.plus(Nanos(passed.0.saturating_sub(drift))), turn.now)
+    }
+}

@@ -1,0 +1,141 @@
+//! What one process lifetime takes from another: frames in order, and which of them may be acknowledged.
+//!
+//! Rule (protocol, section 8 of the design and epoch rules 1 and 3): a follower journals what it acknowledges. A frame is acknowledged
+//! when the commit that holds its sections is in the journal, and the last part of a snapshot only when the marker that makes
+//! the copy count is on disk too. A shard whose section was refused is named in every acknowledgement until it is followed anew.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use drl_core::{CommitNo, Epoch, ShardId};
+
+use super::message::Ack;
+
+#[derive(Debug, Default)]
+pub(crate) struct Incoming {
+    stream: u64,
+    /// The last frame that was taken.
+    received: u64,
+    /// Frames by the commit of this node that they are in.
+    journaling: VecDeque<(CommitNo, u64)>,
+    /// The last frame whose commit is in the journal.
+    journaled: u64,
+    /// Frames that complete a copy whose marker is not on disk yet.
+    held: BTreeMap<ShardId, u64>,
+    refused: BTreeMap<ShardId, Epoch>,
+    said: Option<Ack>,
+}
+
+impl Incoming {
+    /// Takes note of the stream of a frame. `false`: it is of one that its sender has forgotten.
+    pub(crate) fn is_of(&mut self, stream: u64) -> bool {
+        if stream > self.stream {
+            *self = Self { stream, refused: std::mem::take(&mut self.refused), ..Self::default() };
+        }
+        stream == self.stream
+    }
+
+    /// Whether nothing of the stream was ever taken.
+    pub(crate) const fn is_new(&self) -> bool {
+        self.received == 0
+    }
+
+    /// Whether a frame of this number comes next. An earlier one was taken; a later one is sent again when its time comes.
+    pub(crate) const fn is_next(&self, number: u64) -> bool {
+        number == self.received + 1
+    }
+
+    /// A frame was taken, and is in the journal with that commit.
+    pub(crate) fn took(&mut self, number: u64, commit: CommitNo) {
+        self.received = number;
+        self.journaling.push_back((commit, number));
+    }
+
+    pub(crate) fn hold(&mut self, shard: ShardId, number: u64) {
+        self.held.insert(shard, number);
+    }
+
+    pub(crate) fn let_go(&mut self, shard: ShardId) {
+        self.held.remove(&shard);
+    }
+
+    /// A copy is given up. One that does not count yet never will: its owner is told so with the frame that completed it.
+    pub(crate) fn abandon(&mut self, shard: ShardId, epoch: Epoch) {
+        if self.held.remove(&shard).is_some() {
+            self.refuse(shard, epoch);
+        }
+    }
+
+    pub(crate) fn refuse(&mut self, shard: ShardId, epoch: Epoch) {
+        self.refused.insert(shard, epoch);
+    }
+
+    pub(crate) fn refuse_no_more(&mut self, shard: ShardId) {
+        self.refused.remove(&shard);
+    }
+
+    /// Everything up to this commit is in the journal.
+    pub(crate) fn committed(&mut self, commit: CommitNo) {
+        while let Some((_, number)) = self.journaling.pop_front_if(|(of, _)| *of <= commit) {
+            self.journaled = number;
+        }
+    }
+
+    /// What can be acknowledged now, if that was not said yet.
+    pub(crate) fn news(&mut self) -> Option<Ack> {
+        let ack = self.ack();
+        if ack.number == 0 && ack.refused.is_empty() || self.said.as_ref() == Some(&ack) {
+            return None;
+        }
+        self.said = Some(ack.clone());
+        Some(ack)
+    }
+
+    /// What can be acknowledged now: said again when the other side repeats itself.
+    pub(crate) fn ack(&self) -> Ack {
+        let held = self.held.values().copied().min().map_or(u64::MAX, |number| number.saturating_sub(1));
+        Ack {
+            stream: self.stream,
+            number: self.journaled.min(held),
+            refused: self.refused.iter().map(|(shard, epoch)| (*shard, *epoch)).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_acknowledged_when_its_commit_is_in_the_journal() {
+        let mut incoming = Incoming::default();
+        incoming.took(1, CommitNo(5));
+        incoming.took(2, CommitNo(6));
+        assert_eq!(incoming.news(), None);
+        incoming.committed(CommitNo(5));
+        assert_eq!(incoming.news().map(|ack| ack.number), Some(1));
+        assert_eq!(incoming.news(), None, "once");
+    }
+
+    #[test]
+    fn what_completes_a_copy_waits_for_its_marker() {
+        let mut incoming = Incoming::default();
+        incoming.took(1, CommitNo(1));
+        incoming.took(2, CommitNo(1));
+        incoming.hold(ShardId::new(7), 2);
+        incoming.committed(CommitNo(1));
+        assert_eq!(incoming.ack().number, 1);
+        incoming.let_go(ShardId::new(7));
+        assert_eq!(incoming.ack().number, 2);
+    }
+
+    #[test]
+    fn a_refusal_is_said_with_every_later_acknowledgement() {
+        let mut incoming = Incoming::default();
+        for number in 1..=2 {
+            incoming.took(number, CommitNo(number));
+            incoming.refuse(ShardId::new(3), Epoch(9));
+            incoming.committed(CommitNo(number));
+            assert_eq!(incoming.news().map(|ack| ack.refused), Some(vec![(ShardId::new(3), Epoch(9))]));
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What one process lifetime sends to another: frames, kept until they are acknowledged.
+//!
+//! Rule (protocol, epoch rule 1 and section 5): an acknowledgement names both lifetimes and covers every frame up to its number. What
+//! is not acknowledged is sent again, the same bytes under the same number. A lifetime that does not acknowledge fills its window,
+//! and then the owner seals nothing more: back-pressure, not memory.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use drl_core::caps::{REPLICATION_FRAMES_IN_FLIGHT_MAX, REPLICATION_RESEND_MILLIS};
+use drl_core::{CommitNo, Nanos};
+
+use super::message::PeerFrame;
+
+/// Frames on their way to one lifetime.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    stream: u64,
+    last: u64,
+    acked: u64,
+    unacked: VecDeque<Sent>,
+    /// When anything was acknowledged or sent again last.
+    moved: Nanos,
+}
+
+#[derive(Debug)]
+struct Sent {
+    frame: PeerFrame,
+    /// The last commit that was sealed when it was sent.
+    commit: CommitNo,
+}
+
+impl Outgoing {
+    pub(crate) fn new(stream: u64) -> Self {
+        Self { stream, ..Self::default() }
+    }
+
+    /// The number of the last frame that was sent.
+    pub(crate) const fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Whether this stream is meant, and something of it was acknowledged before.
+    pub(crate) const fn was_taken(&self, stream: u64) -> bool {
+        self.stream == stream && self.acked > 0
+    }
+
+    pub(crate) const fn acked(&self) -> u64 {
+        self.acked
+    }
+
+    pub(crate) fn send(&mut self, payload: Arc<[u8]>, commit: CommitNo, now: Nanos) -> PeerFrame {
+        if self.unacked.is_empty() {
+            self.moved = now;
+        }
+        self.last += 1;
+        let frame = PeerFrame { stream: self.stream, number: self.last, payload };
+        self.unacked.push_back(Sent { frame: frame.clone(), commit });
+        frame
+    }
+
+    /// Whether there is room for another frame.
+    pub(crate) fn has_room(&self) -> bool {
+        self.unacked.len() < REPLICATION_FRAMES_IN_FLIGHT_MAX
+    }
+
+    /// Takes an acknowledgement. Whether it said anything new; one that names what was never sent says nothing.
+    pub(crate) fn acknowledged(&mut self, stream: u64, number: u64, now: Nanos) -> bool {
+        if stream != self.stream || number <= self.acked || number > self.last {
+            return false;
+        }
+        self.acked = number;
+        self.moved = now;
+        while self.unacked.front().is_some_and(|sent| sent.frame.number <= number) {
+            self.unacked.pop_front();
+        }
+        true
+    }
+
+    /// Whether every frame that was sent with this commit or before is acknowledged.
+    pub(crate) fn covers(&self, commit: CommitNo) -> bool {
+        self.unacked.front().is_none_or(|sent| sent.commit > commit)
+    }
+
+    /// What is to be sent again, because nothing moved for a while.
+    pub(crate) fn again(&mut self, now: Nanos) -> Vec<PeerFrame> {
+        let due = Nanos(self.moved.0.saturating_add(Nanos::from_millis(REPLICATION_RESEND_MILLIS).0));
+        if self.unacked.is_empty() || due > now {
+            return Vec::new();
+        }
+        self.moved = now;
+        self.unacked.iter().map(|sent| sent.frame.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(frames: u64) -> Outgoing {
+        let mut outgoing = Outgoing::default();
+        for number in 1..=frames {
+            outgoing.send(Arc::from([]), CommitNo(10 * number), Nanos::ZERO);
+        }
+        outgoing
+    }
+
+    #[test]
+    fn a_commit_is_covered_when_its_frame_and_all_before_it_are_acknowledged() {
+        let mut outgoing = sent(3);
+        assert!(!outgoing.covers(CommitNo(10)));
+        assert!(outgoing.acknowledged(0, 2, Nanos::ZERO));
+        assert!(outgoing.covers(CommitNo(29)) && !outgoing.covers(CommitNo(30)));
+    }
+
+    #[test]
+    fn an_acknowledgement_that_is_old_or_of_what_was_never_sent_says_nothing() {
+        let mut outgoing = sent(2);
+        assert!(!outgoing.acknowledged(0, 3, Nanos::ZERO));
+        assert!(outgoing.acknowledged(0, 1, Nanos::ZERO) && !outgoing.acknowledged(0, 1, Nanos::ZERO));
+        assert!(!outgoing.covers(CommitNo(20)));
+    }
+
+    #[test]
+    fn what_is_not_acknowledged_is_sent_again_after_a_while() {
+        let mut outgoing = sent(2);
+        assert!(outgoing.again(Nanos::from_millis(1)).is_empty());
+        let later = Nanos::from_millis(REPLICATION_RESEND_MILLIS);
+        assert_eq!(outgoing.again(later).iter().map(|frame| frame.number).collect::<Vec<_>>(), [1, 2]);
+        assert!(outgoing.again(later).is_empty(), "once, and then again after a while");
+    }
+}
