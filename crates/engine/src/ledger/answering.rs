@@ -25,10 +25,9 @@ pub struct Stamp {
 pub enum Refusal {
     #[error("shard {shard} belongs to node {} since epoch {}", owner.node, epoch.0)]
     NotOwner { shard: ShardId, epoch: Epoch, owner: Holder },
+    /// It is being handed over, or goes into its next epoch, or its follower is as far behind as it may be.
     #[error("shard {shard} is being handed over; ask again")]
     Moving { shard: ShardId },
-    #[error("the follower of shard {shard} is too far behind; ask again")]
-    Congested { shard: ShardId },
     #[error("shard {shard} has no owner that may answer now; ask again")]
     Unavailable { shard: ShardId },
     #[error("shard {shard} has a later owner than this node knows of")]
@@ -51,8 +50,7 @@ impl<B: Bugs> Ledger<B> {
     pub fn stamp(&self, shard: ShardId, asked_under: Epoch, now: Nanos) -> Result<Stamp, Refusal> {
         let held = &self.shards[shard.index()];
         match &held.gate {
-            Gate::Open(_) if held.is_between_epochs() => Err(Refusal::Moving { shard }),
-            Gate::Open(_) if held.is_congested => Err(Refusal::Congested { shard }),
+            Gate::Open(_) if held.is_between_epochs() || held.is_congested => Err(Refusal::Moving { shard }),
             Gate::Open(_) if asked_under > held.epoch => Err(Refusal::Behind { shard }),
             Gate::Open(_) if self.is_over(now) => Err(Refusal::Unavailable { shard }),
             Gate::Open(clock) => Ok(Stamp { epoch: held.epoch, at: clock.time(now).max(held.latest) }),

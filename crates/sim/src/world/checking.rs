@@ -135,13 +135,12 @@ impl World {
                 self.step(to, Event::HigherEpoch { shard })
             }
             Refusal::NotOwner { shard, .. } => self.truth.turned_away(shard, "not owner", self.now, self.swarm.end),
-            Refusal::Moving { .. } | Refusal::Congested { .. } if self.now < ask.since + PARKED_FOR => {
+            Refusal::Moving { .. } if self.now < ask.since + PARKED_FOR => {
                 let at = self.now + self.random.between(5 * MILLIS, 50 * MILLIS);
                 self.queue.plan(at, Happening::Arrives { to, ask });
                 Ok(())
             }
             Refusal::Moving { shard } => self.truth.turned_away(shard, "moving", self.now, self.swarm.end),
-            Refusal::Congested { shard } => self.truth.turned_away(shard, "congested", self.now, self.swarm.end),
             Refusal::Unavailable { shard } => self.truth.turned_away(shard, "unavailable", self.now, self.swarm.end),
         }
     }
