@@ -7,9 +7,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let endpoints: Vec<String> = std::env::args().skip(1).collect();
     let limiter = RateLimiter::connect(endpoints).await?;
     let requests = [
-        CheckRequest::new(b"batch-alice")?.cost(2)?,
-        CheckRequest::new(b"batch-alice")?.cost(2)?,
-        CheckRequest::new(b"batch-bob")?,
+        CheckRequest::new("batch-alice")?.cost(2)?,
+        CheckRequest::new("batch-alice")?.cost(2)?,
+        CheckRequest::new("batch-bob")?,
     ];
     let mut allowed = 0;
     for answer in limiter.check_batch(&requests).await {

@@ -89,7 +89,7 @@ async fn measure(endpoint: String, rounds: usize, pairs: usize, id: String) -> R
             for is_client in if pair % 2 == 0 { [true, false] } else { [false, true] } {
                 let since = Instant::now();
                 if is_client {
-                    limiter.check(CheckRequest::new(id.as_bytes())?).await?;
+                    limiter.check(CheckRequest::new(id)?).await?;
                     of_client.push(micros(since.elapsed()));
                 } else {
                     raw.check(id).await?;

@@ -11,8 +11,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..3 {
         allowed += u32::from(limiter.allow_request("quickstart").await);
     }
-    let decision = limiter.check(CheckRequest::new(b"quickstart")?).await?;
-    println!("{allowed} allowed, then {}: {} left, retry {:?}", decision.reason, decision.remaining, decision.retry);
+    let decision = limiter.check(CheckRequest::new("quickstart")?).await?;
+    let wait = decision.retry_after();
+    println!(
+        "{allowed} allowed, then {}: {} left, the same would pass after {wait:?}",
+        decision.reason, decision.remaining
+    );
     println!("allowed {}", allowed + u32::from(decision.allowed));
     Ok(())
 }

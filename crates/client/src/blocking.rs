@@ -12,7 +12,7 @@ use crate::rate_limiter::RateLimiter;
 use crate::request::CheckRequest;
 
 /// [`RateLimiter`] with blocking calls. Cheap to clone.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct BlockingRateLimiter {
     limiter: RateLimiter,
     /// Held for its drop, after the limiter.
@@ -20,6 +20,7 @@ pub struct BlockingRateLimiter {
 }
 
 /// A runtime that ends with its last limiter, without waiting for anything: the last one may be dropped anywhere.
+#[derive(Debug)]
 struct OwnRuntime(Option<Runtime>);
 
 impl Drop for OwnRuntime {

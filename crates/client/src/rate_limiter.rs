@@ -1,5 +1,6 @@
 //! The handle that callers hold.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,12 @@ use crate::request::CheckRequest;
 pub struct RateLimiter {
     backend: Arc<dyn Backend>,
     terms: Terms,
+}
+
+impl fmt::Debug for RateLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimiter").field("terms", &self.terms).finish_non_exhaustive()
+    }
 }
 
 impl RateLimiter {
@@ -43,7 +50,7 @@ impl RateLimiter {
     /// empty or longer than 256 bytes, a runtime that has ended) the answer is `false`: a backend is protected when in doubt. Use
     /// [`RateLimiter::check`] to tell a denial from a failure.
     pub async fn allow_request(&self, client_id: impl AsRef<[u8]> + Send) -> bool {
-        let decision = match CheckRequest::new(client_id.as_ref()) {
+        let decision = match CheckRequest::new(&client_id) {
             Ok(request) => self.check(request).await,
             Err(invalid) => Err(invalid.into()),
         };

@@ -12,10 +12,12 @@ pub struct CheckRequest<'a> {
 }
 
 impl<'a> CheckRequest<'a> {
+    /// The id may be text or any other bytes.
+    ///
     /// # Errors
     /// [`InvalidRequest::ClientId`] unless the id has 1 to 256 bytes.
-    pub fn new(client_id: &'a [u8]) -> Result<Self, InvalidRequest> {
-        Ok(Self { key: LimitKey::new(Namespace::DEFAULT, ClientId::new(client_id)?), cost: Cost::ONE })
+    pub fn new<I: AsRef<[u8]> + ?Sized>(client_id: &'a I) -> Result<Self, InvalidRequest> {
+        Ok(Self { key: LimitKey::new(Namespace::DEFAULT, ClientId::new(client_id.as_ref())?), cost: Cost::ONE })
     }
 
     /// # Errors

@@ -1,5 +1,7 @@
 //! The answer to a check. It says of one limit, the tightest, how it stands; it knows nothing of the client.
 
+use std::time::Duration;
+
 use drl_core::{Nanos, ShardTime};
 
 use crate::OnUnavailable;
@@ -25,6 +27,18 @@ pub struct Decision {
     /// The shard time at which it was decided: what a refund names.
     pub decided_at: ShardTime,
     pub reason: Reason,
+}
+
+impl Decision {
+    /// How long to wait until the same check would pass, if nothing else is charged: zero when it passed now, `None` when it never will.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.retry {
+            Retry::Now => Some(Duration::ZERO),
+            Retry::After(wait) => Some(wait.into()),
+            Retry::Never => None,
+        }
+    }
 }
 
 /// When to ask again. Later is greater.
