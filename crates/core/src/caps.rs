@@ -271,3 +271,10 @@ pub const SNAPSHOT_ROWS_PER_PART: usize = 4_096;
 
 /// Shards that a node moves or seeds at the same time.
 pub const MOVES_IN_FLIGHT_MAX: usize = 16;
+
+/// Cost of class `async` that a shard may have answered before journal and follower acknowledge it, unless told otherwise: what a
+/// take-over may admit too much.
+pub const ASYNC_UNACKED_COST: u64 = 1_000;
+
+/// How long an answer of class `async` may be ahead of its acknowledgement, in milliseconds.
+pub const ASYNC_UNACKED_MILLIS_MAX: u64 = 500;

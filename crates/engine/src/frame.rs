@@ -173,6 +173,11 @@ pub(crate) struct Section {
     pub(crate) rows: Vec<(KeyHash, Option<Counter>)>,
 }
 
+/// The revision of the policies that a frame was sealed under.
+pub(crate) fn policy_revision(payload: &[u8]) -> u64 {
+    payload.get(1..DICTIONARY_OFFSET_AT).and_then(|field| field.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
 /// Reads a whole frame before anything of it is applied, so that a malformed one changes nothing.
 pub(crate) fn read(payload: &[u8]) -> Result<Vec<Section>, Malformed> {
     let mut header = Reader::new(payload);

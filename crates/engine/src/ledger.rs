@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use drl_core::caps::{ASYNC_UNACKED_COST, SNAPSHOT_ROWS_PER_PART};
 use drl_core::{CommitNo, Cost, Epoch, KeyHash, Nanos, ShardCount, ShardId, ShardTime};
 use drl_limits::{Decision, Policy};
 
@@ -38,6 +39,10 @@ pub struct Ledger<B = NoBugs> {
     pub(crate) peers: Peers,
     /// Shards with a copy in the making, or with somebody who waits until everything is acknowledged.
     pub(crate) restless: BTreeSet<ShardId>,
+    /// The last commit that is in this node's journal, as far as it was told.
+    pub(crate) journaled: CommitNo,
+    pub(crate) async_bound: u64,
+    pub(crate) snapshot_rows: usize,
     /// The revision of the policies that the last frame was sealed under.
     pub(crate) policies: u64,
 }
@@ -74,6 +79,9 @@ impl<B: Bugs> Ledger<B> {
             first_written: Vec::new(),
             peers: Peers::default(),
             restless: BTreeSet::new(),
+            journaled: sealed,
+            async_bound: ASYNC_UNACKED_COST,
+            snapshot_rows: SNAPSHOT_ROWS_PER_PART,
             policies: 0,
         }
     }

@@ -8,13 +8,16 @@
 //! * one pair of process lifetimes: `outgoing.rs` (numbered frames until they are acknowledged), `incoming.rs` (frames in order,
 //!   what may be acknowledged), `silence.rs` (beats, and when a peer is suspected)
 //! * one shard on its owner: `target.rs` (a copy in the making), `seeding.rs` (snapshots, in order with the live sections),
-//!   `excerpts.rs` (its sections, for each copy), `release.rs` (when a reply may leave), `advancing.rs` (the next epoch of the same owner)
-//! * one shard on its follower: `following.rs`
+//!   `excerpts.rs` (its sections, for each copy), `ahead.rs` (class `async`), `release.rs` (when a reply may leave), `advancing.rs` (the next epoch of the same owner)
+//! * one shard on its follower: `following.rs` (what it takes), `acknowledging.rs`
 //! * `peers.rs` is what a ledger keeps of all of them; `tick.rs` is what it does now and then
 //!
 //! Who is sent what is decided by [`ownership`](crate::ownership); nothing here reads or writes a record.
 
+mod acknowledging;
 mod advancing;
+mod ahead;
+mod comparing;
 mod excerpts;
 mod following;
 mod incoming;
@@ -35,6 +38,7 @@ pub use peers::News;
 pub use silence::{Heard, Silence};
 
 pub(crate) use advancing::Advance;
+pub(crate) use ahead::Ahead;
 pub(crate) use excerpts::Excerpts;
 pub(crate) use following::Following;
 pub(crate) use peers::Peers;

@@ -9,7 +9,7 @@ use drl_limits::{Algorithm, Counter, Decision, OnStateLoss, Policy, Reason, Retr
 
 use crate::gate::Gate;
 use crate::ownership::Written;
-use crate::replication::{Advance, Following, Target};
+use crate::replication::{Advance, Ahead, Following, Target};
 use crate::row::{Place, Row};
 use crate::table::Table;
 
@@ -42,6 +42,8 @@ pub struct Shard {
     pub(crate) advancing: Option<Advance>,
     /// Copies on other nodes, while this process is the owner.
     pub(crate) targets: Vec<Target>,
+    /// What was answered ahead of its acknowledgement.
+    pub(crate) ahead: Ahead,
     /// A copy that replies wait for has as many frames to acknowledge as it may.
     pub(crate) is_congested: bool,
     /// Whose copy this is, while another process is the owner.
@@ -90,6 +92,7 @@ impl Shard {
             since: epoch,
             advancing: None,
             targets: Vec::new(),
+            ahead: Ahead::default(),
             is_congested: false,
             following: None,
             is_anew: false,

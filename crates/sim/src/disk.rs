@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use drl_core::{CommitNo, Epoch, Generation, ShardCount, ShardId};
+use drl_core::{CommitNo, Epoch, Generation, Seq, ShardCount, ShardId};
 use drl_engine::Recoverer;
 use drl_engine::ownership::{ClusterId, Fact, Found, FoundShard, LeaseId, Promise, Revision, RoleMarker, Wholeness};
 
@@ -30,6 +30,8 @@ pub(crate) struct Disk {
     boot: u64,
     lax: bool,
     doubtful: bool,
+    /// For the checker: where each shard stands in the journal.
+    positions: Vec<(Epoch, Seq)>,
     /// For the checker, per shard: the epoch of which this directory has lost answers. A copy has lost what it had lost when it was
     /// made, not what the directory lost that it replaces.
     lost: Vec<Option<Epoch>>,
@@ -61,8 +63,19 @@ impl Disk {
             boot: 0,
             lax: false,
             doubtful: false,
+            positions: Vec::new(),
             lost: vec![None; usize::from(shards)],
         }
+    }
+
+    pub(crate) fn stands_at(&mut self, positions: Vec<(Epoch, Seq)>) {
+        self.positions = positions;
+    }
+
+    /// Where a shard stands in the journal.
+    #[must_use]
+    pub(crate) fn position(&self, shard: ShardId) -> (Epoch, Seq) {
+        self.positions.get(shard.index()).copied().unwrap_or_default()
     }
 
     /// The last commit in the journal.

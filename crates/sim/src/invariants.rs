@@ -4,6 +4,7 @@
 //! |---|---|
 //! | I1 | `invariants/one_owner.rs` |
 //! | I2 | `invariants/promises.rs` |
+//! | I3, L2, owner and follower compared | `invariants/copies.rs` |
 //! | I4, I4t | `invariants/limits.rs` (in shard time), `invariants/real_time.rs` (by a clock that nobody has) |
 //! | I5 | `invariants/time_order.rs` |
 //! | I6 | `invariants/take_over.rs` |
@@ -12,14 +13,17 @@
 //! | I10 | `invariants/records.rs` |
 //! | L1 | `invariants/liveness.rs` |
 //! | L3, epoch rule 7 | `invariants/redirects.rs` |
+//! | epoch rule 5 | `invariants/policies.rs` |
 //!
-//! Not here: I3, I4a, L2 (no followers yet), I8 (checks are not numbered yet), L4 (moves of written shards).
+//! Not here: I8 (numbered checks are the node's, and tested there).
 
+pub(crate) mod copies;
 mod deadline;
 mod denials;
 mod limits;
 mod liveness;
 mod one_owner;
+mod policies;
 mod promises;
 mod real_time;
 pub(crate) mod records;
@@ -30,7 +34,7 @@ mod time_order;
 use std::collections::{BTreeMap, BTreeSet};
 
 use drl_core::{Epoch, Generation, NodeId, ShardId, ShardTime};
-use drl_engine::ownership::{Origin, Promise, ShardRecord};
+use drl_engine::ownership::{Holder, Origin, Promise, ShardRecord};
 
 use crate::trace::{Admitted, Client, Decided};
 
@@ -68,6 +72,9 @@ pub(crate) struct Truth {
     answered: Vec<u64>,
     /// Per node and generation: the epochs that its first reading said.
     owed: BTreeMap<(usize, Generation), Vec<Epoch>>,
+    policies: policies::Policies,
+    /// When shards were taken over without a plan, by real time.
+    take_overs: Vec<Vec<u64>>,
     /// Epochs in which a follower could have taken over.
     in_sync: BTreeSet<(ShardId, Epoch)>,
     era: Era,
@@ -94,6 +101,8 @@ impl Truth {
             admissions: vec![0; shards],
             answered: vec![0; shards],
             owed: BTreeMap::new(),
+            policies: policies::Policies::new(shards),
+            take_overs: vec![Vec::new(); shards],
             in_sync: BTreeSet::new(),
             era: Era::Usual,
         }
@@ -111,15 +120,31 @@ impl Truth {
         redirects::decided(&decided)?;
         self.owners.decided(&decided)?;
         self.times.decided(&decided)?;
+        if decided.allowed {
+            self.policies.decided(&decided)?;
+        }
         let floor = self.floors[decided.shard.index()];
         let client = &mut self.clients[decided.client];
         if !decided.allowed {
-            denials::check(client, &decided, floor)?;
+            // Limits that change deny by what they are at that moment.
+            if client.smaller.is_none() {
+                denials::check(client, &decided, floor)?;
+            }
             return Ok(decided);
         }
         let Decided { real, at, cost, .. } = decided;
         client.admitted.push(Admitted { real, at, cost, answered: false });
         Ok(Decided { index: client.admitted.len() - 1, ..decided })
+    }
+
+    /// A shard starts exhausted: what was decided before binds nobody.
+    pub(crate) fn policies_begin_anew(&mut self, shard: ShardId) {
+        self.policies.begin_anew(shard);
+    }
+
+    /// Somebody became the owner without the help of the one before.
+    pub(crate) fn taken_over(&mut self, shard: ShardId, now: u64) {
+        self.take_overs[shard.index()].push(now);
     }
 
     /// A record says that a shard has a follower in sync: from then on the follower is the fence.
@@ -139,7 +164,10 @@ impl Truth {
         deadline::check(decided, limit, now)?;
         self.answered[decided.shard.index()] = now;
         if decided.allowed {
-            self.times.answered(decided);
+            if !self.clients[decided.client].is_async() {
+                self.times.answered(decided);
+                self.policies.answered(decided);
+            }
             let epochs = (decided.shard, decided.epoch)..(decided.shard, Epoch(u64::MAX));
             if self.in_sync.range(epochs).next().is_none() {
                 self.owners.admitted(decided, now)?;
@@ -148,6 +176,18 @@ impl Truth {
             self.clients[decided.client].admitted[decided.index].answered = true;
         }
         Ok(())
+    }
+
+    /// A follower acknowledges.
+    ///
+    /// # Errors
+    /// A [`Violation`] when it does so past its own deadline.
+    pub(crate) fn acknowledges(&self, by: &Holder, now: u64) -> Result<(), Violation> {
+        if self.era == Era::Restored {
+            return Ok(());
+        }
+        let limit = self.limits.get(&(by.node.clone(), by.generation)).copied().unwrap_or(0);
+        deadline::check_acknowledgement(by, limit, now)
     }
 
     /// A heartbeat reached etcd: from when it was sent, its sender may answer for so long.
@@ -224,10 +264,13 @@ impl Truth {
     ///
     /// # Errors
     /// The first [`Violation`].
-    pub(crate) fn check_at_the_end(&self, end: u64) -> Result<(), Violation> {
+    pub(crate) fn check_at_the_end(&self, end: u64, async_bound: u64) -> Result<(), Violation> {
         for (number, client) in self.clients.iter().enumerate() {
-            limits::check(number, client, end)?;
-            real_time::check(number, client, end)?;
+            let excess = real_time::Excess { bound: async_bound, take_overs: &self.take_overs[client.shard.index()] };
+            if !client.is_async() {
+                limits::check(number, client, end)?;
+            }
+            real_time::check(number, client, &excess, end)?;
         }
         if self.era == Era::Restored {
             return Ok(());

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use drl_core::{CommitNo, NodeId, ShardId};
+use drl_core::{CommitNo, Epoch, NodeId, Seq, ShardId};
 use drl_engine::Ledger;
 use drl_engine::ownership::{Fact, LeaseId, NodeAgent, Token};
 
@@ -28,6 +28,8 @@ pub(crate) struct Machine {
     /// Until when nothing gets to etcd, and nothing from it.
     pub cut_to_etcd: u64,
     pub cut_from_etcd: u64,
+    /// The revision of the policies that this machine has heard of.
+    pub policies: u64,
     /// The next write fails.
     pub disk_fails: bool,
 }
@@ -39,8 +41,9 @@ pub(crate) struct Process {
     pub ledger: Ledger<Plant>,
     /// Nothing happens before that.
     pub paused_until: u64,
-    /// The frame that is being written.
+    /// The frame that is being written, and where each shard stands with it.
     pub committing: Option<Vec<u8>>,
+    pub positions: Vec<(Epoch, Seq)>,
     /// Answers that wait for a commit.
     pub waiting: VecDeque<(CommitNo, Decided)>,
     /// Floors that wait for a commit.

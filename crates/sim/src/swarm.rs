@@ -58,6 +58,13 @@ pub struct Swarm {
     pub letter_late_max: u64,
     pub link_cut_every: u64,
     pub link_cut_max: u64,
+    /// Of clients: their admissions may be answered ahead of journal and follower; and how much cost of a shard may be.
+    pub async_clients: u64,
+    pub async_bound: u64,
+    /// Of clients: their limit changes now and then.
+    pub changing_clients: u64,
+    pub policy_change_every: u64,
+    pub policy_delay_max: u64,
     /// How many nodes have the counters of a shard.
     pub copies: Copies,
     /// Of checks: they name an epoch that was never there.
@@ -136,6 +143,11 @@ impl Swarm {
             letter_late_max: [20 * MILLIS, 500 * MILLIS, 5 * SECOND][random.index(3)],
             link_cut_every: sometimes(random, 500, 5, 60),
             link_cut_max: [SECOND, 10 * SECOND, 90 * SECOND][random.index(3)],
+            async_clients: [0, 0, 300][random.index(3)],
+            async_bound: random.between(1, 6),
+            changing_clients: [0, 0, 300][random.index(3)],
+            policy_change_every: random.between(2, 40) * SECOND,
+            policy_delay_max: [50 * MILLIS, SECOND, 20 * SECOND][random.index(3)],
             copies: if random.happens(150) { Copies::One } else { Copies::Two },
             made_up_epochs: [0, 0, 2, 20][random.index(4)],
             said_twice: [0, 50][random.index(2)],
@@ -190,6 +202,11 @@ impl Swarm {
             letter_late_max: 0,
             link_cut_every: 0,
             link_cut_max: 0,
+            async_clients: 0,
+            async_bound: 0,
+            changing_clients: 0,
+            policy_change_every: 0,
+            policy_delay_max: 0,
             copies: Copies::One,
             made_up_epochs: 0,
             said_twice: 0,

@@ -3,20 +3,34 @@
 
 use std::sync::Arc;
 
-use drl_core::{Epoch, Generation, KeyHash, ShardId, ShardTime};
+use drl_core::{Epoch, Generation, KeyHash, Seq, ShardId, ShardTime};
 use drl_engine::ownership::Promise;
-use drl_limits::Policy;
+use drl_limits::{Durability, Policy};
 
 /// A client: its counter, its policy, and all that was admitted for it.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub shard: ShardId,
     pub key: KeyHash,
+    /// The policy, and a smaller one that some clients have for a while.
     pub policy: Arc<Policy>,
+    pub smaller: Option<Arc<Policy>>,
     /// The highest epoch of its shard that it was told of.
     pub told: Epoch,
     /// In order of real time.
     pub admitted: Vec<Admitted>,
+}
+
+impl Client {
+    /// Whether its admissions may be answered ahead of journal and follower.
+    pub(crate) fn is_async(&self) -> bool {
+        self.policy.durability() == Durability::Async
+    }
+
+    /// The policy of a revision: every odd one is a smaller one, for those whose limit changes.
+    pub(crate) fn policy_of(&self, revision: u64) -> &Arc<Policy> {
+        self.smaller.as_ref().filter(|_| revision % 2 == 1).unwrap_or(&self.policy)
+    }
 }
 
 /// An admission that was decided.
@@ -44,6 +58,10 @@ pub(crate) struct Decided {
     pub client: usize,
     pub cost: u64,
     pub allowed: bool,
+    /// The revision of the policies that decided.
+    pub policies: u64,
+    /// The section that the decision went into, when it was sealed.
+    pub position: Option<(Epoch, Seq)>,
     /// Of the client's admissions.
     pub index: usize,
 }

@@ -4,17 +4,21 @@
 //! * `world/driving.rs`: carries out the engine's commands; disk and journal
 //! * `world/coordination.rs`: the way to etcd and back, and the watch
 //! * `world/network.rs`: letters between processes
+//! * `world/policies.rs`: limits change
 //! * `world/checking.rs`: clients ask, nodes decide, forward and answer
+//! * `world/comparing.rs`: owners and followers are compared
 //! * `world/faults.rs`: everything that goes wrong; `world/backup.rs`: etcd comes back from a backup
 //!
 //! Invariant: nothing here depends on anything but the seed. There is no clock, no thread, and no order of a hash table.
 
 mod backup;
 mod checking;
+mod comparing;
 mod coordination;
 mod driving;
 mod faults;
 mod network;
+mod policies;
 mod starting;
 
 use std::collections::BTreeMap;
@@ -108,6 +112,11 @@ pub(crate) enum Happening {
         by: Holder,
     },
     Tick(To),
+    PolicyChange,
+    Policies {
+        to: To,
+        revision: u64,
+    },
     Committed(To),
     Persisted(To),
     Checkpoint(To),
@@ -145,6 +154,8 @@ pub struct World {
     /// Links that carry nothing: from, to, until when.
     pub(crate) cuts: Vec<(usize, usize, u64)>,
     /// When the last letter arrives over each link.
+    /// The revision of the policies.
+    pub(crate) policies: u64,
     pub(crate) links: BTreeMap<(usize, usize), u64>,
     pub(crate) machines: Vec<Machine>,
     pub(crate) truth: Truth,
@@ -190,7 +201,8 @@ impl World {
                 break;
             }
         }
-        let outcome = outcome.and_then(|()| self.truth.check_at_the_end(self.swarm.end));
+        let outcome = outcome.and_then(|()| self.check_copies());
+        let outcome = outcome.and_then(|()| self.truth.check_at_the_end(self.swarm.end, self.swarm.async_bound));
         self.digest.note("end", &[self.now]);
         Ending {
             digest: self.digest.value(),
@@ -209,6 +221,7 @@ impl World {
             Happening::Asks(client) => self.asks(client),
             Happening::Ambush(node) => self.spring(node),
             Happening::Backup => self.take_backup(),
+            Happening::PolicyChange => self.change_policies(),
             Happening::Heal => self.heal(),
             Happening::Checkpoint(to) => self.checkpoint(to),
             happening => return self.carry_out_at_a_node(happening),
@@ -228,6 +241,7 @@ impl World {
             Happening::Letter { to, letter } => self.letter(to, letter),
             Happening::Refused { to, by } => self.refused_by(to, &by),
             Happening::Tick(to) => self.tick(to),
+            Happening::Policies { to, revision } => self.policies_arrive(to, revision),
             Happening::Committed(to) => self.committed(to),
             Happening::Persisted(to) => self.persisted(to),
             Happening::Arrives { to, ask } => self.arrives(to, ask),
@@ -246,6 +260,7 @@ impl World {
             | Happening::KeepAlive { to, .. }
             | Happening::Watch { to, .. }
             | Happening::Letter { to, .. }
+            | Happening::Policies { to, .. }
             | Happening::Refused { to, .. }
             | Happening::Tick(to)
             | Happening::Committed(to)

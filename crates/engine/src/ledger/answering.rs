@@ -10,6 +10,7 @@ use drl_core::{Epoch, Nanos, ShardId, ShardTime};
 use super::Ledger;
 use crate::gate::Gate;
 use crate::ownership::{Bug, Bugs, Closed, Holder, Origin, ShardClock, Written};
+use crate::replication::Ahead;
 use crate::shard::Presence;
 
 /// Leave to decide one check.
@@ -108,6 +109,7 @@ impl<B: Bugs> Ledger<B> {
         held.advancing = None;
         held.targets.clear();
         held.is_congested = false;
+        held.ahead = Ahead::default();
         held.gate = Gate::Open(clock);
         match origin {
             Origin::Resume => {}

@@ -142,7 +142,8 @@ impl<B: Bugs> NodeAgent<B> {
     }
 
     fn activate_those(&mut self, turn: &mut Turn<'_>) {
-        if self.phase != Phase::Serving || self.deadline <= turn.now.boottime {
+        let waits_for_policies = self.policies < self.stamped && !self.bugs.has(Bug::OldPoliciesAfterTakeOver);
+        if self.phase != Phase::Serving || self.deadline <= turn.now.boottime || waits_for_policies {
             return;
         }
         for shard in self.shards.iter() {
@@ -166,17 +167,29 @@ impl<B: Bugs> NodeAgent<B> {
         }
     }
 
-    /// The journal has the floor: notes that in the marker.
-    pub(super) fn floor_journaled(&mut self, shard: ShardId, turn: &mut Turn<'_>) {
-        let Some(local) = self.locals.get_mut(shard.index()) else { return };
-        let is_active = matches!(local.role, Role::Active { .. });
-        let Some(held) = local.marker.held.as_mut().filter(|held| is_active && held.floor == FloorState::Pending)
-        else {
-            return;
-        };
-        if local.in_flight.is_some() {
+    /// Rule (protocol, epoch rule 5 and policy changes): a new owner waits until it runs at least the policies that the last frame was
+    /// decided under.
+    pub(super) fn run_policies(&mut self, revision: u64, turn: &mut Turn<'_>) {
+        self.policies = self.policies.max(revision);
+        self.activate_covered(turn);
+    }
+
+    /// The journal has the floor of the present epoch.
+    pub(super) fn floor_journaled(&mut self, shard: ShardId) {
+        if let Some(local) = self.locals.get_mut(shard.index()) {
+            local.floor_is_journaled = local.epoch().is_some();
+        }
+    }
+
+    /// Notes in the marker that the journal has the floor.
+    fn note_floor(&mut self, shard: ShardId, turn: &mut Turn<'_>) {
+        let local = &mut self.locals[shard.index()];
+        let is_active = matches!(local.role, Role::Active { .. }) && local.floor_is_journaled;
+        if !is_active || local.in_flight.is_some() {
             return;
         }
+        local.floor_is_journaled = false;
+        let Some(held) = local.marker.held.as_mut().filter(|held| held.floor == FloorState::Pending) else { return };
         held.floor = FloorState::Journaled;
         let facts = vec![self.fact(shard)];
         let token = self.persist(facts, Pending::FloorNoted(shard), turn);
@@ -188,6 +201,7 @@ impl<B: Bugs> NodeAgent<B> {
     pub(super) fn settle(&mut self, turn: &mut Turn<'_>) {
         let mut changes = Vec::new();
         for shard in self.shards.iter() {
+            self.note_floor(shard, turn);
             let local = &self.locals[shard.index()];
             let is_journaled = local.marker.held.is_some_and(|held| held.floor == FloorState::Journaled);
             if local.in_flight.is_some() || !is_journaled || !matches!(local.role, Role::Active { .. }) {

@@ -55,6 +55,9 @@ pub struct NodeAgent<B = NoBugs> {
     pub(super) silences: BTreeMap<Holder, (Silence, Heard)>,
     pub(super) listened: BTreeSet<Holder>,
     pub(super) drops: Drops,
+    /// The revision of the policies that this node runs, and the highest that a frame which it took was decided under.
+    pub(super) policies: u64,
+    pub(super) stamped: u64,
     pub(super) phase: Phase,
     /// The lease of the present session, or of the last one until it is revoked.
     pub(super) lease: Option<LeaseId>,
@@ -127,6 +130,8 @@ impl<B: Bugs> NodeAgent<B> {
             silences: BTreeMap::new(),
             listened: BTreeSet::new(),
             drops: Drops::default(),
+            policies: 0,
+            stamped: 0,
             phase: Phase::New,
             lease: None,
             generation: Generation(0),
@@ -180,8 +185,9 @@ impl<B: Bugs> NodeAgent<B> {
             Event::Wake => {}
             Event::Written { shard } => self.written(shard),
             Event::Frozen { shards } => self.frozen(&shards, turn),
-            Event::FloorJournaled { shard } => self.floor_journaled(shard, turn),
+            Event::FloorJournaled { shard } => self.floor_journaled(shard),
             Event::Copies(news) => self.hear(news, turn),
+            Event::Policies { revision } => self.run_policies(revision, turn),
             Event::HigherEpoch { shard } => self.doubt(shard, turn),
             Event::Drain => self.drain(),
             Event::StoreFailed => self.stop(StopReason::StoreFailed, turn),
@@ -250,6 +256,7 @@ impl<B: Bugs> NodeAgent<B> {
         let local = &mut self.locals[shard.index()];
         local.role = Role::Idle;
         local.raising = None;
+        local.floor_is_journaled = false;
         local.seats.clear();
         local.told = match &closed {
             Closed::Unknown => None,

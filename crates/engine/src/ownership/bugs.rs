@@ -42,6 +42,8 @@ pub enum Bug {
     CountsOldAcks,
     /// A reply leaves without the acknowledgement of the copy in sync.
     RepliesBeforeAck,
+    /// A new owner decides by older policies than the one before it.
+    OldPoliciesAfterTakeOver,
     /// Changes made while a snapshot is sent do not reach the copy.
     SnapshotWithoutTail,
 }

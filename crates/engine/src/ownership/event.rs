@@ -43,6 +43,8 @@ pub enum Event {
     FloorJournaled { shard: ShardId },
     /// Something about copies of shards, from the ledger.
     Copies(News),
+    /// This node runs the policies of this revision from now on.
+    Policies { revision: u64 },
     /// A request named a higher epoch than this node knows.
     HigherEpoch { shard: ShardId },
     /// The process was asked to end.

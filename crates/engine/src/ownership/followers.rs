@@ -53,6 +53,7 @@ impl<B: Bugs> NodeAgent<B> {
             News::Broken { shard, to } => self.stands(shard, &to, Standing::Broken),
             News::Flushed { shard } => self.flushed(shard),
             News::Fenced { shard } => self.doubt(shard, turn),
+            News::Stamped { revision } => self.stamped = self.stamped.max(revision),
             News::Silence { of, silence: Silence::None, .. } => {
                 self.silences.remove(&of);
             }
@@ -127,6 +128,7 @@ impl<B: Bugs> NodeAgent<B> {
         if !answers || !is_settled || local.in_flight.is_some() || local.raising.is_some() {
             return Wish::Nothing;
         }
+        let planned = self.planned_copy(shard);
         let wanted = self.wanted_copy(shard).filter(|to| !self.drops.waits(&to.node, now));
         let local = &self.locals[shard.index()];
         let outside = local.seats.iter().find(|seat| Some(&seat.to) != record.follower.as_ref());
@@ -137,8 +139,11 @@ impl<B: Bugs> NodeAgent<B> {
             };
         };
         let seat = local.seats.iter().find(|seat| seat.to == *follower);
+        // A node that drains is let go when nobody is left to have the copy instead.
+        let drains = self.known.node(&follower.node).is_some_and(|entry| entry.draining);
+        let is_let_go = drains && (planned.is_none() || !record.in_sync);
         let is_broken = seat.is_some_and(|seat| seat.standing == Standing::Broken);
-        if is_broken || self.is_lost(follower) || (record.in_sync && seat.is_none()) {
+        if is_broken || self.is_lost(follower) || (record.in_sync && seat.is_none()) || is_let_go {
             return Wish::Drop;
         }
         if !record.in_sync {
@@ -194,7 +199,8 @@ impl<B: Bugs> NodeAgent<B> {
             }
         }
         if to != self.listened {
-            self.silences.retain(|holder, _| to.contains(holder));
+            // Of whoever is new here everything is told again.
+            self.silences.retain(|holder, _| to.contains(holder) && self.listened.contains(holder));
             self.listened.clone_from(&to);
             turn.order(Order::Listen { to });
         }

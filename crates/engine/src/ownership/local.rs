@@ -73,6 +73,8 @@ pub(crate) struct Local {
     pub(crate) raising: Option<(Epoch, Token)>,
     /// Copies on other nodes, as owner.
     pub(crate) seats: Vec<Seat>,
+    /// The journal has the floor, and the marker does not say so yet.
+    pub(crate) floor_is_journaled: bool,
     /// When a hand-over that was given up may be tried again.
     pub(crate) stays_until: Nanos,
     /// Whose copy this node has, as follower.
@@ -131,6 +133,7 @@ impl Local {
             told: None,
             raising: None,
             seats: Vec::new(),
+            floor_is_journaled: false,
             stays_until: Nanos::ZERO,
             follow: None,
         }

@@ -110,7 +110,7 @@ impl<B: Bugs> Ledger<B> {
             let invited = held.targets.iter_mut().filter(|target| target.to == *from && answers(target));
             for target in invited {
                 target.stage = match target.stage {
-                    Stage::Invited(Start::Anew) => Stage::Seeding { next: 0 },
+                    Stage::Invited(Start::Anew) => Stage::Seeding { next: 0, sent: 0 },
                     Stage::Invited(Start::Continues) => Stage::Live { complete_by },
                     stage => stage,
                 };

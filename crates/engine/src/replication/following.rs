@@ -4,7 +4,7 @@
 //! on disk, in the order in which it was sent. Everything else is refused, for good: that is the fence. What is taken goes
 //! into this node's own open frame, and is acknowledged when that is in the journal, while this node's own deadline is ahead.
 
-use drl_core::{CommitNo, Epoch, Nanos, ShardId, ShardTime};
+use drl_core::{Epoch, Nanos, ShardId, ShardTime};
 
 use super::message::{Beat, Body, Invite, Join, Letter, PeerFrame, Start};
 use super::peers::News;
@@ -91,7 +91,7 @@ impl<B: Bugs> Ledger<B> {
             }
             Body::Frame(peer_frame) => {
                 pair.ear.hear(now, None);
-                return self.take_frame(&from, &peer_frame);
+                return self.take_frame(&from, &peer_frame, now);
             }
         }
         Ok(Received::Taken)
@@ -115,7 +115,7 @@ impl<B: Bugs> Ledger<B> {
         }
     }
 
-    fn take_frame(&mut self, from: &Holder, peer_frame: &PeerFrame) -> Result<Received, Rejected> {
+    fn take_frame(&mut self, from: &Holder, peer_frame: &PeerFrame, now: Nanos) -> Result<Received, Rejected> {
         let pair = self.peers.pairs.get_mut(from).ok_or(Rejected::Stranger)?;
         if !pair.incoming.is_of(peer_frame.stream) {
             return Ok(Received::OutOfOrder);
@@ -124,7 +124,7 @@ impl<B: Bugs> Ledger<B> {
             let ack = pair.incoming.ack();
             if pair.incoming.is_new() {
                 self.peers.say(from, Body::Lost { stream: peer_frame.stream });
-            } else if peer_frame.number <= ack.number {
+            } else if peer_frame.number <= ack.number && self.may_acknowledge(now) {
                 self.peers.say(from, Body::Ack(ack));
             }
             return Ok(Received::OutOfOrder);
@@ -135,6 +135,11 @@ impl<B: Bugs> Ledger<B> {
         };
         for section in sections {
             self.take_section(from, peer_frame.number, section);
+        }
+        let revision = frame::policy_revision(&peer_frame.payload);
+        if revision > self.peers.stamped {
+            self.peers.stamped = revision;
+            self.peers.tell(News::Stamped { revision });
         }
         self.note_taken(from, peer_frame.number);
         Ok(Received::Taken)
@@ -220,37 +225,6 @@ impl<B: Bugs> Ledger<B> {
             && let Some(pair) = self.peers.pairs.get_mut(&following.owner)
         {
             pair.incoming.abandon(shard, held.epoch);
-        }
-    }
-
-    /// The marker of a complete copy is on disk.
-    pub(crate) fn copy_counts(&mut self, shard: ShardId) {
-        if let Some(following) = &self.shards[shard.index()].following
-            && let Some(pair) = self.peers.pairs.get_mut(&following.owner)
-        {
-            pair.incoming.let_go(shard);
-        }
-    }
-
-    /// Everything up to a commit is in this node's journal: acknowledges what can be acknowledged.
-    pub fn committed(&mut self, commit: CommitNo, now: Nanos) {
-        for pair in self.peers.pairs.values_mut() {
-            pair.incoming.committed(commit);
-        }
-        self.look_at_the_restless();
-        self.acknowledge(now);
-    }
-
-    /// Sends the acknowledgements that are news, unless this node is past its deadline.
-    pub fn acknowledge(&mut self, now: Nanos) {
-        if self.is_over(now) && !self.bugs.has(Bug::AcksPastDeadline) {
-            return;
-        }
-        let holders: Vec<Holder> = self.peers.pairs.keys().cloned().collect();
-        for holder in holders {
-            if let Some(ack) = self.peers.pairs.get_mut(&holder).and_then(|pair| pair.incoming.news()) {
-                self.peers.say(&holder, Body::Ack(ack));
-            }
         }
     }
 

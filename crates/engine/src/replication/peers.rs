@@ -26,6 +26,8 @@ pub enum News {
     Broken { shard: ShardId, to: Holder },
     /// A frozen shard has nothing more to send, and everything is acknowledged.
     Flushed { shard: ShardId },
+    /// A frame was taken that was decided under these policies.
+    Stamped { revision: u64 },
     /// Somebody has promised a higher epoch.
     Fenced { shard: ShardId },
     /// A lifetime fell silent, or was heard again.
@@ -50,6 +52,8 @@ pub(crate) struct Peers {
     pub(crate) listened: BTreeSet<Holder>,
     pub(crate) ticked: Nanos,
     attempts: u64,
+    /// The highest revision of policies that a frame named.
+    pub(crate) stamped: u64,
     letters: Vec<Letter>,
     news: Vec<News>,
 }

@@ -5,7 +5,7 @@
 //! taken, and everything before it, the copy is the shard. A broken snapshot starts again: a shard is small.
 
 use drl_core::ShardId;
-use drl_core::caps::{PAGES_PER_SHARD, SNAPSHOT_ROWS_PER_PART};
+use drl_core::caps::PAGES_PER_SHARD;
 
 use super::target::Stage;
 use crate::frame::{FrameWriter, Part};
@@ -14,23 +14,22 @@ use crate::ownership::Bugs;
 use crate::shard::{Shard, bucket_of};
 
 impl<B: Bugs> Ledger<B> {
-    /// Sends parts of snapshots, as far as there is room for them.
+    /// Sends the next part of a snapshot when the one before it is acknowledged: seeding must not crowd out live sections.
     pub(crate) fn seed(&mut self, shard: ShardId) {
         for index in 0..self.shards[shard.index()].targets.len() {
-            while self.send_part(shard, index) {}
+            self.send_part(shard, index);
         }
     }
 
-    /// Whether a part was sent.
-    fn send_part(&mut self, shard: ShardId, index: usize) -> bool {
+    fn send_part(&mut self, shard: ShardId, index: usize) {
         let held = &mut self.shards[shard.index()];
-        let Some(target) = held.targets.get(index).filter(|target| !target.is_broken) else { return false };
-        let (Stage::Seeding { next }, to) = (target.stage, target.to.clone()) else { return false };
-        if !self.peers.has_room(&to) {
-            return false;
+        let Some(target) = held.targets.get(index).filter(|target| !target.is_broken) else { return };
+        let (Stage::Seeding { next, sent }, to) = (target.stage, target.to.clone()) else { return };
+        if !self.peers.has_room(&to) || self.peers.acked(&to) < sent {
+            return;
         }
         held.seq = held.seq.next();
-        let end = next.saturating_add(held.pages_per_part()).min(PAGES_PER_SHARD);
+        let end = next.saturating_add(held.pages_per_part(self.snapshot_rows)).min(PAGES_PER_SHARD);
         let part = match (next == 0, end == PAGES_PER_SHARD) {
             (true, true) => Part::Whole,
             (true, false) => Part::First,
@@ -49,15 +48,20 @@ impl<B: Bugs> Ledger<B> {
         let complete_by = self.peers.last_sent(&to);
         if let Some(target) = self.shards[shard.index()].targets.get_mut(index) {
             let is_last = end == PAGES_PER_SHARD;
-            target.stage = if is_last { Stage::Live { complete_by } } else { Stage::Seeding { next: end } };
+            target.stage =
+                if is_last { Stage::Live { complete_by } } else { Stage::Seeding { next: end, sent: complete_by } };
         }
-        true
+    }
+
+    /// Sends snapshots in parts of about so many rows: for simulators, whose shards are small.
+    pub fn set_snapshot_rows(&mut self, rows: usize) {
+        self.snapshot_rows = rows;
     }
 }
 
 impl Shard {
-    fn pages_per_part(&self) -> u8 {
-        let pages = usize::from(PAGES_PER_SHARD) * SNAPSHOT_ROWS_PER_PART / self.table.len().max(1);
+    fn pages_per_part(&self, rows: usize) -> u8 {
+        let pages = usize::from(PAGES_PER_SHARD) * rows / self.table.len().max(1);
         u8::try_from(pages.clamp(1, usize::from(PAGES_PER_SHARD))).unwrap_or(1)
     }
 }

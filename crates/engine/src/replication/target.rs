@@ -32,9 +32,10 @@ pub(crate) struct Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     Invited(Start),
-    /// The next page to send.
+    /// The next page to send, when the part that went with this frame is acknowledged.
     Seeding {
         next: u8,
+        sent: u64,
     },
     /// Everything was sent; the copy was complete with this frame.
     Live {
@@ -98,7 +99,7 @@ mod tests {
 
     #[test]
     fn near_is_when_the_snapshot_is_acknowledged() {
-        assert_eq!(target(Stage::Seeding { next: 3 }, None).standing(9), Told::Nothing);
+        assert_eq!(target(Stage::Seeding { next: 3, sent: 0 }, None).standing(9), Told::Nothing);
         assert_eq!(target(Stage::Live { complete_by: 9 }, None).standing(8), Told::Nothing);
         assert_eq!(target(Stage::Live { complete_by: 9 }, None).standing(9), Told::Near);
     }

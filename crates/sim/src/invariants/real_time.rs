@@ -6,10 +6,25 @@
 
 use drl_limits::Algorithm;
 
-use super::Violation;
+use super::{Violation, deadline};
 use crate::trace::Client;
 
-pub(super) fn check(number: usize, client: &Client, at: u64) -> Result<(), Violation> {
+/// What class `async` may admit too much (I4a): B for every take-over without a plan that the interval touches.
+pub(super) struct Excess<'a> {
+    pub(super) bound: u64,
+    pub(super) take_overs: &'a [u64],
+}
+
+impl Excess<'_> {
+    fn of(&self, client: &Client, from: u64, to: u64) -> u64 {
+        // An owner that was taken over from, and does not know it, may answer ahead until its deadline.
+        let from = from.saturating_sub(deadline::AUTHORITY);
+        let touching = self.take_overs.iter().filter(|at| (from..=to).contains(*at)).count() as u64;
+        if client.is_async() { touching * self.bound } else { 0 }
+    }
+}
+
+pub(super) fn check(number: usize, client: &Client, excess: &Excess<'_>, at: u64) -> Result<(), Violation> {
     let answered: Vec<_> = client.admitted.iter().filter(|admitted| admitted.answered).collect();
     for limit in client.policy.limits() {
         // Two clocks at opposite ends of the allowed rates, and the arithmetic of nanoseconds.
@@ -28,11 +43,13 @@ pub(super) fn check(number: usize, client: &Client, at: u64) -> Result<(), Viola
                 sum -= answered[first].cost;
                 first += 1;
             }
+            let allowed = allowed + excess.of(client, answered[first].real, last.real);
             if sum > allowed {
                 let what = format!(
-                    "client {number} of shard {}, {}: {sum} admitted from {} to {} ns of real time where {allowed} are allowed",
+                    "client {number} of shard {}, {} {}: {sum} admitted from {} to {} ns of real time where {allowed} are allowed",
                     client.shard,
                     client.policy.algorithm(),
+                    client.policy.durability(),
                     answered[first].real,
                     last.real
                 );

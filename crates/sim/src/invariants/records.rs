@@ -31,6 +31,11 @@ pub(crate) enum Change {
 }
 
 impl Change {
+    /// Whether the owner before did not help.
+    pub(crate) const fn is_unplanned(self) -> bool {
+        matches!(self, Self::Resume | Self::ColdAgain | Self::Warm | Self::ResumeByFollower | Self::Cold)
+    }
+
     pub(crate) const fn mark(self) -> Option<Mark> {
         match self {
             Self::Resume => Some(Mark::Resumed),

@@ -58,7 +58,8 @@ impl World {
     pub(crate) fn arrives(&mut self, to: To, ask: Ask) -> Result<(), Violation> {
         let now = self.boottime(to.node);
         let client = &self.truth.clients[ask.client];
-        let (shard, key, policy) = (client.shard, client.key, client.policy.clone());
+        let policies = self.machines[to.node].policies;
+        let (shard, key, policy) = (client.shard, client.key, client.policy_of(policies).clone());
         let promised = self.machines[to.node].disk.promise(shard);
         let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
         let stamp = match process.ledger.stamp(shard, ask.asked_under, now) {
@@ -81,12 +82,15 @@ impl World {
             client: ask.client,
             cost: ask.cost,
             allowed: decision.allowed,
+            policies,
+            position: None,
             index: 0,
         };
         self.digest.note("decided", &[self.now, to.node as u64, ask.client as u64, u64::from(decision.allowed)]);
         self.see(if decision.allowed { Mark::Admitted } else { Mark::Denied });
         let decided = self.truth.decided(decided)?;
-        let waits = decision.allowed && !self.plant.is_world(WorldBug::ReplyBeforeCommit);
+        let is_ahead = decision.allowed && self.leaves_ahead(to, ask.client, cost, now);
+        let waits = decision.allowed && !is_ahead && !self.plant.is_world(WorldBug::ReplyBeforeCommit);
         if waits {
             if let Some(process) = self.machines[to.node].process(to.run) {
                 process.waiting.push_back((commit, decided));
@@ -155,6 +159,7 @@ impl World {
         }
         self.digest.note("answered", &[self.now, to.node as u64, decided.client as u64]);
         self.tell(decided.client, decided.epoch);
+        self.check_the_follower_has_it(&decided)?;
         let id = self.machines[to.node].id.clone();
         self.truth.answered(&decided, &id, self.now)
     }

@@ -97,6 +97,9 @@ impl World {
 
     /// What a session begins with.
     fn note_reading(&mut self, to: To) {
+        // A node reads the policies with the records.
+        let revision = self.policies;
+        self.queue.plan(self.now, Happening::Policies { to, revision });
         let Some(generation) = self.machines[to.node].process(to.run).map(|process| process.agent.generation()) else {
             return;
         };

@@ -62,6 +62,9 @@ impl World {
                     process.floors.push((process.ledger.open(), shard));
                 }
                 let floor = process.ledger.time_of(shard, Nanos::ZERO);
+                if origin == Origin::Cold {
+                    self.truth.policies_begin_anew(shard);
+                }
                 let record = self.etcd.record(shard).map(|versioned| &versioned.record);
                 self.truth.activated(shard, (epoch, origin, floor), record, self.now)?;
                 self.commit(to);
@@ -143,6 +146,8 @@ impl World {
         {
             let shards = ShardCount::new(u64::from(self.swarm.shards)).unwrap_or(ShardCount::DEFAULT);
             process.ledger = Ledger::with_bugs(shards, Epoch(0), last, self.plant);
+            process.ledger.set_async_bound(self.swarm.async_bound);
+            process.ledger.set_snapshot_rows(1);
         }
         self.step(to, Event::Persisted { token })
     }
@@ -150,12 +155,17 @@ impl World {
     /// Starts to write the open frame, unless one is being written.
     pub(crate) fn commit(&mut self, to: To) {
         let latency = self.random.between(MILLIS / 10, 5 * MILLIS) + self.hang();
+        let (policies, shards) = (self.machines[to.node].policies, self.swarm.shards);
         let Some(process) = self.machines[to.node].process(to.run) else { return };
         if process.committing.is_some() {
             return;
         }
         let mut frame = Vec::new();
-        if process.ledger.seal(0, &mut frame).is_some() {
+        if let Some(commit) = process.ledger.seal(policies, &mut frame) {
+            for (_, decided) in process.waiting.iter_mut().filter(|(of, _)| *of == commit) {
+                decided.position = Some(process.ledger.position(decided.shard));
+            }
+            process.positions = (0..shards).map(|shard| process.ledger.position(ShardId::new(shard))).collect();
             process.committing = Some(frame);
             self.queue.plan(self.now + latency, Happening::Committed(to));
             let letters = process.ledger.take_letters();
@@ -172,6 +182,8 @@ impl World {
         }
         let Some(frame) = machine.process(to.run).and_then(|process| process.committing.take()) else { return Ok(()) };
         machine.disk.append(frame, self.swarm.journal_sync, machine.clock.boot());
+        let positions = machine.process(to.run).map(|process| process.positions.clone()).unwrap_or_default();
+        machine.disk.stands_at(positions);
         let last = machine.disk.last();
         let Some(process) = machine.process(to.run) else { return Ok(()) };
         let floors: Vec<ShardId> =

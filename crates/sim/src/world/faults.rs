@@ -227,6 +227,9 @@ impl World {
         if let Some(mark) = change.mark() {
             self.see(mark);
         }
+        if change.is_unplanned() {
+            self.truth.taken_over(shard, self.now);
+        }
         if new.in_sync {
             self.truth.marked_in_sync(shard, new.epoch);
         }

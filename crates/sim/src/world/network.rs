@@ -18,6 +18,7 @@ impl World {
         let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
         let (letters, news) = (process.ledger.take_letters(), process.ledger.take_news());
         for letter in letters {
+            self.check_acknowledgement(&letter)?;
             self.send_letter(to.node, letter);
         }
         for news in news {
@@ -28,6 +29,13 @@ impl World {
             self.step(to, Event::Copies(news))?;
         }
         Ok(())
+    }
+
+    fn check_acknowledgement(&self, letter: &Letter) -> Result<(), Violation> {
+        match letter.body {
+            Body::Ack(_) => self.truth.acknowledges(&letter.from, self.now),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn send_letter(&mut self, from: usize, letter: Letter) {

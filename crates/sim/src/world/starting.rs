@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use drl_core::{Epoch, Generation, KeyHash, NodeId, ShardCount, ShardId};
 use drl_engine::ownership::{Authority, Copies, Event, Holder, Identity, NodeAgent, StopReason};
-use drl_limits::{Algorithm, Limit, Policy, PolicySpec, Window};
+use drl_limits::{Algorithm, Durability, Limit, Policy, PolicySpec, Window};
 
 use super::network::TICK;
 use super::{Fault, Happening, To, World};
@@ -38,6 +38,7 @@ impl World {
             etcd_down_until: 0,
             lease_end_planned: false,
             cuts: Vec::new(),
+            policies: 0,
             links: BTreeMap::new(),
             machines,
             digest,
@@ -57,6 +58,7 @@ impl World {
                 world.plan_fault(fault);
             }
             world.plan_backup();
+            world.plan_policy_change();
             world.queue.plan(world.swarm.chaos, Happening::Heal);
         }
         world
@@ -73,7 +75,10 @@ impl World {
         let ignores_doubt = self.plant.is_world(WorldBug::TornWriteUnnoticed);
         let (recoverer, found) =
             machine.disk.recover(machine.clock.boot(), self.plant, ignores_doubt, &mut self.random);
-        let ledger = recoverer.into_ledger(machine.disk.last());
+        let mut ledger = recoverer.into_ledger(machine.disk.last());
+        ledger.set_async_bound(self.swarm.async_bound);
+        // Four parts or so, whatever the size.
+        ledger.set_snapshot_rows(1);
         let shards = ShardCount::new(u64::from(self.swarm.shards)).unwrap_or(ShardCount::DEFAULT);
         let identity =
             Identity { node: machine.id.clone(), shards, authority: Authority::default(), copies: self.swarm.copies };
@@ -83,6 +88,7 @@ impl World {
             ledger,
             paused_until: 0,
             committing: None,
+            positions: Vec::new(),
             waiting: VecDeque::new(),
             floors: Vec::new(),
             persisting: VecDeque::new(),
@@ -94,6 +100,7 @@ impl World {
         }));
         self.digest.tell("start", node, self.now, || format!("run {run}"));
         let to = To { node, run };
+        self.begin_with_policies(to);
         let checkpoint = self.now + self.random.between(20, 90) * SECOND;
         self.queue.plan(checkpoint, Happening::Checkpoint(to));
         if self.swarm.copies == Copies::Two {
@@ -190,6 +197,7 @@ fn machine(node: usize, swarm: &Swarm, random: &mut Random) -> Option<Machine> {
         is_gone: false,
         cut_to_etcd: 0,
         cut_from_etcd: 0,
+        policies: 0,
         disk_fails: false,
     })
 }
@@ -199,7 +207,10 @@ fn client(number: usize, swarm: &Swarm, random: &mut Random) -> Option<Client> {
     let algorithm = [Algorithm::FixedWindow, Algorithm::SlidingWindow, Algorithm::TokenBucket][random.index(3)];
     let window = Window::new(drl_core::Nanos::from_secs([2, 7, 20, 60, 90][random.index(5)])).ok()?;
     let limits = vec![Limit::new(random.between(2, 25), window).ok()?];
-    let policy = Policy::new(PolicySpec { limits, algorithm, ..PolicySpec::default() }).ok()?;
+    let durability = if random.happens(swarm.async_clients) { Durability::Async } else { Durability::Replicated };
+    let spec = PolicySpec { limits, algorithm, durability, ..PolicySpec::default() };
+    let smaller = if random.happens(swarm.changing_clients) { Some(halved(&spec)?) } else { None };
+    let policy = Policy::new(spec).ok()?;
     let mut key = [0; 16];
     key[..8].copy_from_slice(&random.next().to_le_bytes());
     key[8..].copy_from_slice(&random.next().to_le_bytes());
@@ -208,7 +219,15 @@ fn client(number: usize, swarm: &Swarm, random: &mut Random) -> Option<Client> {
         shard: ShardId::new(shard),
         key: KeyHash::from_bytes(key),
         policy: Arc::new(policy),
+        smaller,
         told: Epoch(0),
         admitted: Vec::new(),
     })
+}
+
+/// The same policy with half of its requests.
+fn halved(spec: &PolicySpec) -> Option<Arc<Policy>> {
+    let half = |limit: &Limit| Limit::new(limit.requests().div_ceil(2), limit.window()).ok();
+    let limits: Option<Vec<Limit>> = spec.limits.iter().map(half).collect();
+    Some(Arc::new(Policy::new(PolicySpec { limits: limits?, ..spec.clone() }).ok()?))
 }
