@@ -1,7 +1,8 @@
 //! The connections of a limiter: one HTTP/2 connection to an address, whatever goes there (checks, the placement that is watched, calls
 //! beside the streams). An idle one costs some 40 KB, most of it buffers of HTTP/2.
 //!
-//! Invariant: a connection is closed when its last holder has dropped it and its last stream has ended.
+//! Invariants: a connection is closed when its last holder has dropped it and its last stream has ended; however many want one to an
+//! address, one is opened.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -31,9 +32,17 @@ const WINDOW_BYTES: u32 = 1 << 20;
 /// The connections that somebody holds.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
-    held: Mutex<BTreeMap<Arc<str>, Weak<Open>>>,
+    places: Mutex<BTreeMap<Arc<str>, Arc<Place>>>,
     /// Rung when there is one more.
     opened: Notify,
+}
+
+/// Where the connection to one address is found.
+#[derive(Debug, Default)]
+struct Place {
+    open: Mutex<Weak<Open>>,
+    /// Whoever opens one has the turn; the others wait and join.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// A holder of a connection.
@@ -52,30 +61,29 @@ impl Connections {
     /// # Errors
     /// Why there is none, for people.
     pub(crate) async fn to(&self, address: &Arc<str>) -> Result<Connection, Arc<str>> {
-        if let Some(held) = self.held(address) {
+        let place = self.place(address);
+        if let Some(held) = place.held() {
+            return Ok(held);
+        }
+        let _turn = place.turn.lock().await;
+        if let Some(held) = place.held() {
             return Ok(held);
         }
         let opened = Connection::open(address).await?;
-        let mut all = self.lock();
-        // Whoever was faster is joined.
-        if let Some(held) = all.get(address).and_then(Connection::of) {
-            return Ok(held);
-        }
-        all.retain(|_, connection| connection.strong_count() > 0);
-        all.insert(Arc::clone(address), Arc::downgrade(&opened.0));
+        *place.lock() = Arc::downgrade(&opened.0);
         self.opened.notify_one();
         Ok(opened)
     }
 
     /// The connection to an address, if somebody holds one.
     pub(crate) fn held(&self, address: &str) -> Option<Connection> {
-        self.lock().get(address).and_then(Connection::of)
+        self.lock().get(address).and_then(|place| place.held())
     }
 
     /// Where a connection leads that somebody holds, other than to this address.
     pub(crate) fn another(&self, than: &str) -> Option<Arc<str>> {
-        let all = self.lock();
-        let mut others = all.iter().filter(|(address, held)| ***address != *than && Connection::of(held).is_some());
+        let places = self.lock();
+        let mut others = places.iter().filter(|(address, place)| ***address != *than && place.held().is_some());
         others.next().map(|(address, _)| Arc::clone(address))
     }
 
@@ -86,19 +94,41 @@ impl Connections {
 
     /// Whoever asks from now on gets another one: nothing is known of one that gave trouble.
     pub(crate) fn give_up(&self, connection: &Connection) {
-        self.lock().retain(|_, held| held.as_ptr() != Arc::as_ptr(&connection.0));
+        for place in self.lock().values() {
+            let mut open = place.lock();
+            if open.as_ptr() == Arc::as_ptr(&connection.0) {
+                *open = Weak::new();
+            }
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Weak<Open>>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn place(&self, address: &Arc<str>) -> Arc<Place> {
+        let mut places = self.lock();
+        if let Some(place) = places.get(address) {
+            return Arc::clone(place);
+        }
+        places.retain(|_, place| Arc::strong_count(place) > 1 || place.held().is_some());
+        let place = Arc::<Place>::default();
+        places.insert(Arc::clone(address), Arc::clone(&place));
+        place
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Arc<str>, Arc<Place>>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    fn held(&self) -> Option<Connection> {
+        self.lock().upgrade().filter(|open| !open.requests.is_closed()).map(Connection)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Weak<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Connection {
-    fn of(held: &Weak<Open>) -> Option<Self> {
-        held.upgrade().filter(|open| !open.requests.is_closed()).map(Self)
-    }
-
     /// Whether nobody else holds it.
     pub(crate) fn is_alone(&self) -> bool {
         Arc::strong_count(&self.0) == 1

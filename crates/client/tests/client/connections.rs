@@ -56,6 +56,24 @@ async fn a_node_that_is_behind_does_not_get_the_watch() {
 }
 
 #[tokio::test]
+async fn many_that_want_a_connection_at_once_open_one() {
+    let (one, two) = (Node::start().await, Node::start().await);
+    let nodes = [("n1", one.address), ("n2", two.address)];
+    one.tells(placed(4, &nodes, "n1", 3));
+    two.tells(placed(5, &nodes, "n1", 3));
+    let limiter = RateLimiter::connect([two.endpoint()]).await.unwrap();
+    let peeks = (0..100).map(|_| {
+        let limiter = limiter.clone();
+        tokio::spawn(async move { limiter.peek(request("alice")).await })
+    });
+    for peek in peeks.collect::<Vec<_>>() {
+        assert!(peek.await.unwrap().unwrap().allowed);
+    }
+    assert!(check(&limiter, "alice").await.allowed);
+    assert_eq!((one.asked().len(), one.connections(), two.connections()), (100, 1, 1));
+}
+
+#[tokio::test]
 async fn what_nobody_uses_is_closed_and_the_next_check_opens_it_again() {
     let (one, two) = (Node::start().await, Node::start().await);
     let nodes = [("n1", one.address), ("n2", two.address)];
