@@ -14,7 +14,7 @@ use crate::bytes::{Malformed, Reader};
 pub(crate) const GONE: u16 = u16::MAX;
 
 /// Numbers shapes in the order in which rows first use them.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct DictionaryWriter {
     numbers: HashMap<Arc<Shape>, u16>,
     in_order: Vec<Arc<Shape>>,

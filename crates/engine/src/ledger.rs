@@ -23,6 +23,7 @@ mod answering;
 pub use answering::{Refusal, Stamp};
 
 /// The shards and the open frame.
+#[derive(Debug, Clone)]
 pub struct Ledger<B = NoBugs> {
     pub(crate) bugs: B,
     pub(crate) shards: Vec<Shard>,

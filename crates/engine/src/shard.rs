@@ -14,7 +14,7 @@ use crate::row::{Place, Row};
 use crate::table::Table;
 
 /// The counters of one shard.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Shard {
     pub(crate) id: ShardId,
     pub(crate) epoch: Epoch,

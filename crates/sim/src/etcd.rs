@@ -71,6 +71,11 @@ impl Etcd {
         self.nodes.get(node).map_or(Generation(0), |entry| entry.generation)
     }
 
+    /// The lease that a node's key is attached to.
+    pub(crate) fn lease_of(&self, node: &NodeId) -> Option<LeaseId> {
+        self.nodes.get(node).map(|entry| entry.lease)
+    }
+
     pub(crate) fn grant(&mut self, now: u64) -> LeaseId {
         self.leases_granted += 1;
         self.leases.insert(self.leases_granted, now + LEASE_TTL);

@@ -172,7 +172,8 @@ impl Truth {
             if self.in_sync.range(epochs).next().is_none() {
                 self.owners.admitted(decided, now)?;
             }
-            self.admissions[decided.shard.index()] += 1;
+            // What class `async` answered may be lost with whoever answered it.
+            self.admissions[decided.shard.index()] += u64::from(!self.clients[decided.client].is_async());
             self.clients[decided.client].admitted[decided.index].answered = true;
         }
         Ok(())
@@ -191,9 +192,13 @@ impl Truth {
     }
 
     /// A heartbeat reached etcd: from when it was sent, its sender may answer for so long.
-    pub(crate) fn beat(&mut self, node: &NodeId, generation: Generation, sent: u64) {
+    ///
+    /// # Errors
+    /// A [`Violation`] when its sender's authority had ended before: it must have begun another lifetime.
+    pub(crate) fn beat(&mut self, node: &NodeId, generation: Generation, sent: u64) -> Result<(), Violation> {
         let limit = self.limits.entry((node.clone(), generation)).or_default();
-        *limit = (*limit).max(sent + deadline::AUTHORITY);
+        let before = std::mem::replace(limit, (*limit).max(sent + deadline::AUTHORITY));
+        if self.era == Era::Restored { Ok(()) } else { deadline::check_beat(node, before, sent) }
     }
 
     /// A node read everything. What its session began with binds it.

@@ -19,6 +19,7 @@ mod process;
 mod queue;
 mod random;
 mod swarm;
+pub mod tiny;
 mod trace;
 mod world;
 

@@ -44,7 +44,7 @@ pub enum Copies {
 }
 
 /// The state machine of one node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NodeAgent<B = NoBugs> {
     pub(super) bugs: B,
     pub(super) me: NodeId,

@@ -12,13 +12,13 @@ use super::transaction::{Outcome, Transaction};
 use super::view::{LeaseId, Revision};
 
 /// What an answer is for, and the highest revision that was seen when it was asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Waiting {
     pub(super) what: Pending,
     pub(super) seen: Revision,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Pending {
     Discarded,
     Revoke(LeaseId),

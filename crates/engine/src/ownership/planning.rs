@@ -9,7 +9,7 @@ use super::agent::NodeAgent;
 use super::bugs::Bugs;
 
 /// The plan for what was known at some point.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Planned {
     as_of: u64,
     placement: Option<Placement>,

@@ -13,7 +13,7 @@ use crate::ledger::Ledger;
 use crate::ownership::Bugs;
 
 /// What was answered ahead of its acknowledgement.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ahead {
     /// By commit: the cost, and when the first of it was answered.
     by_commit: VecDeque<(CommitNo, u64, Nanos)>,

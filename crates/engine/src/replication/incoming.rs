@@ -10,7 +10,7 @@ use drl_core::{CommitNo, Epoch, ShardId};
 
 use super::message::Ack;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Incoming {
     stream: u64,
     /// The last frame that was taken.

@@ -13,7 +13,7 @@ use drl_core::{CommitNo, Nanos};
 use super::message::PeerFrame;
 
 /// Frames on their way to one lifetime.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Outgoing {
     stream: u64,
     last: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Outgoing {
     moved: Nanos,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Sent {
     frame: PeerFrame,
     /// The last commit that was sealed when it was sent.

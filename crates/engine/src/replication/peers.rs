@@ -35,7 +35,7 @@ pub enum News {
 }
 
 /// Both directions between this lifetime and another.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Pair {
     pub(crate) outgoing: Outgoing,
     pub(crate) incoming: Incoming,
@@ -43,7 +43,7 @@ pub(crate) struct Pair {
 }
 
 /// All pairs, and what is to be sent and told.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Peers {
     /// This lifetime; `None` while it has no session.
     pub(crate) me: Option<Holder>,

@@ -1,8 +1,8 @@
 //! I10: records change only by their guarded transactions, each is one of the transitions of the table, and epochs rise. Source:
 //! protocol, the record and who may change it.
 
-use drl_core::{Epoch, ShardId};
-use drl_engine::ownership::ShardRecord;
+use drl_core::{Epoch, NodeId, ShardId};
+use drl_engine::ownership::{Guard, ShardRecord, Transaction};
 
 use super::Violation;
 use crate::marks::Mark;
@@ -110,4 +110,26 @@ fn classify(old: Option<&ShardRecord>, new: &ShardRecord) -> Option<Change> {
         (false, _, false) if is_heir => Change::ResumeByFollower,
         (false, _, false) => Change::Swap,
     })
+}
+
+/// A cold take-over compares, in the transaction itself, that everybody who could still answer is gone.
+pub(crate) fn is_compared(
+    shard: ShardId,
+    old: Option<&ShardRecord>,
+    transaction: &Transaction,
+    now: u64,
+) -> Result<(), Violation> {
+    let compares = |node: &NodeId| {
+        transaction.guards.iter().any(|guard| match guard {
+            Guard::NodeAbsent(of) | Guard::NodeSince { node: of, .. } => of == node,
+            _ => false,
+        })
+    };
+    match old.into_iter().flat_map(ShardRecord::fences).find(|holder| !compares(&holder.node)) {
+        None => Ok(()),
+        Some(holder) => {
+            let what = format!("shard {shard} is taken over cold without comparing that {holder:?} is gone");
+            Err(Violation::new("I10", now, what))
+        }
+    }
 }

@@ -224,6 +224,9 @@ impl World {
         let is_guarded = transaction.guards.iter().any(|guard| matches!(guard, Guard::Lease { .. }))
             && transaction.guards.iter().any(|guard| matches!(guard, Guard::Record { shard: of, .. } if *of == shard));
         let change = records::check(shard, old.as_ref(), &new, is_guarded, self.now)?;
+        if change == records::Change::Cold {
+            records::is_compared(shard, old.as_ref(), transaction, self.now)?;
+        }
         if let Some(mark) = change.mark() {
             self.see(mark);
         }
