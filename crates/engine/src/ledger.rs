@@ -19,6 +19,7 @@ use crate::row::Place;
 use crate::shard::{Outcome, Presence, Shard, bucket_of};
 
 mod answering;
+mod fetching;
 
 pub use answering::{Refusal, Stamp};
 
@@ -185,7 +186,7 @@ impl<B: Bugs> Ledger<B> {
             let part = if std::mem::take(&mut shard.is_anew) { Part::First } else { Part::Changes };
             writer.section(shard.head(), part);
             let written = shard.changed.iter().take_while(|key| {
-                let row = shard.table.get_mut(*key);
+                let row = shard.table.get_mut(**key);
                 let is_written = writer.row(**key, row.as_ref().map(|row| &row.counter));
                 if is_written && let Some(row) = row {
                     row.place = Place::Sealed;
@@ -263,9 +264,9 @@ impl Shard {
             return Vec::new();
         }
         let mut writers: Vec<PageWriter> = (0..HEAD_BUCKET).map(|_| PageWriter::default()).collect();
-        for (key, row) in &self.table {
-            let bucket = bucket_of(*key);
-            let is_taken = dirty & (1 << bucket) == 0 || writers[usize::from(bucket)].row(*key, &row.counter);
+        for (key, row) in self.table.iter() {
+            let bucket = bucket_of(key);
+            let is_taken = dirty & (1 << bucket) == 0 || writers[usize::from(bucket)].row(key, &row.counter);
             debug_assert!(is_taken, "a page holds fewer rows than a dictionary holds shapes");
         }
         let dirty_pages = (0..HEAD_BUCKET).zip(writers).filter(|(bucket, _)| dirty & (1 << bucket) != 0);
@@ -283,14 +284,10 @@ impl Shard {
             let is_dropped = drops == Drops::Everything || self.is_expired(row, now);
             let keeps = row.place == Place::OpenFrame || !is_dropped;
             if !keeps {
-                dropped |= 1 << bucket_of(*key);
+                dropped |= 1 << bucket_of(key);
             }
             keeps
         });
-        // A table that was once large gives its memory back when most of it is gone.
-        if table.capacity() > 4 * table.len().max(1_024) {
-            table.shrink_to(2 * table.len());
-        }
         self.table = table;
         self.dirty |= dropped;
     }

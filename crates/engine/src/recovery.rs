@@ -54,7 +54,9 @@ impl<B: Bugs> Recoverer<B> {
             return Err(Malformed { what: "page bucket" });
         }
         slot.table.reserve(rows.len());
-        slot.table.extend(rows.into_iter().map(|(key, counter)| (key, Row { counter, place: Place::Sealed })));
+        for (key, counter) in rows {
+            slot.table.insert(key, Row { counter, place: Place::Sealed });
+        }
         Ok(())
     }
 
@@ -149,7 +151,7 @@ impl Shard {
             self.dirty |= 1 << bucket_of(key);
             match counter {
                 Some(counter) => self.table.insert(key, Row { counter, place: Place::Sealed }),
-                None => self.table.remove(&key),
+                None => self.table.remove(key),
             };
         }
     }

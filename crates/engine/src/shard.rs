@@ -103,7 +103,7 @@ impl Shard {
     /// Decides and, when it passes, charges.
     pub(crate) fn charge(&mut self, key: KeyHash, policy: &Policy, cost: Cost, now: ShardTime) -> (Decision, Outcome) {
         let now = self.advance(now);
-        if let Some(row) = self.table.get_mut(&key) {
+        if let Some(row) = self.table.get_mut(key) {
             // A changed policy converts the counter, at the moment of the first check after it: that is a change even if it denies.
             let is_of_another = !row.counter.is_of(policy);
             let decision = row.counter.check(policy, now, cost);
@@ -136,7 +136,7 @@ impl Shard {
     /// Decides as [`Shard::charge`] would, and changes nothing.
     pub(crate) fn peek(&mut self, key: KeyHash, policy: &Policy, cost: Cost, now: ShardTime) -> Decision {
         let now = self.advance(now);
-        match self.table.get(&key) {
+        match self.table.get(key) {
             Some(row) => row.counter.peek(policy, now, cost),
             None => {
                 let (counter, lost_until) = self.absent(policy, now);
@@ -148,7 +148,7 @@ impl Shard {
     /// Gives back cost that was charged at `decided_at`.
     pub(crate) fn refund(&mut self, key: KeyHash, cost: Cost, decided_at: ShardTime, now: ShardTime) -> Outcome {
         let now = self.advance(now);
-        let Some(row) = self.table.get(&key) else { return Outcome::Unchanged };
+        let Some(row) = self.table.get(key) else { return Outcome::Unchanged };
         let mut counter = row.counter.clone();
         counter.refund(decided_at, now, cost);
         self.put(key, counter);
@@ -162,7 +162,7 @@ impl Shard {
             self.put(key, Counter::unused());
             return Outcome::Changed;
         }
-        let Some(row) = self.table.remove(&key) else { return Outcome::Unchanged };
+        let Some(row) = self.table.remove(key) else { return Outcome::Unchanged };
         if row.place == Place::Sealed {
             self.changed.push(key);
         }

@@ -13,6 +13,8 @@ pub(crate) struct Progress {
     /// The same number as in the channel, for those who need not wait.
     committed: AtomicU64,
     state: watch::Sender<State>,
+    /// For those who wait for the end alone: a commit does not wake them.
+    end: watch::Sender<Option<Stopped>>,
     /// Rung when the open frame was taken, and when the host stops.
     taken: watch::Sender<()>,
 }
@@ -26,7 +28,8 @@ struct State {
 impl Progress {
     pub(crate) fn new(committed: CommitNo) -> Self {
         let state = watch::Sender::new(State { committed, stopped: None });
-        Self { committed: AtomicU64::new(committed.0), state, taken: watch::Sender::new(()) }
+        let (end, taken) = (watch::Sender::new(None), watch::Sender::new(()));
+        Self { committed: AtomicU64::new(committed.0), state, end, taken }
     }
 
     pub(crate) fn committed(&self) -> CommitNo {
@@ -40,11 +43,14 @@ impl Progress {
 
     /// The first reason stays.
     pub(crate) fn stop(&self, reason: &str) {
-        self.state.send_if_modified(|state| {
+        let is_first = self.state.send_if_modified(|state| {
             let is_first = state.stopped.is_none();
             state.stopped.get_or_insert_with(|| Stopped { reason: Arc::from(reason) });
             is_first
         });
+        if is_first {
+            self.end.send_replace(self.stopped());
+        }
         self.taken.send_replace(());
     }
 
@@ -78,9 +84,9 @@ impl Progress {
 
     /// Waits until the host has stopped.
     pub(crate) async fn wait_stopped(&self) -> Stopped {
-        let mut receiver = self.state.subscribe();
-        match receiver.wait_for(|state| state.stopped.is_some()).await {
-            Ok(state) => state.stopped.clone().unwrap_or_else(gone),
+        let mut receiver = self.end.subscribe();
+        match receiver.wait_for(Option::is_some).await {
+            Ok(stopped) => stopped.clone().unwrap_or_else(gone),
             Err(_) => gone(),
         }
     }
@@ -88,4 +94,38 @@ impl Progress {
 
 fn gone() -> Stopped {
     Stopped { reason: Arc::from("the host was dropped") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::{Context, Poll, Wake, Waker};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_commit_wakes_nobody_who_waits_for_the_end() {
+        let (progress, woken) = (Progress::new(CommitNo(0)), Arc::new(Woken::default()));
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut end = pin!(progress.wait_stopped());
+        assert!(end.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        progress.advance(CommitNo(1));
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        progress.stop("first");
+        progress.stop("second");
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        let Poll::Ready(stopped) = end.poll(&mut Context::from_waker(&waker)) else { panic!("it has stopped") };
+        assert_eq!(&*stopped.reason, "first");
+        assert_eq!(pollster::block_on(progress.wait(CommitNo(2))).unwrap_err(), stopped);
+    }
 }

@@ -62,8 +62,16 @@ impl Cell {
         match shape.algorithm() {
             Algorithm::FixedWindow => Self::Fixed(FixedWindow::new(at, units)),
             Algorithm::SlidingWindow if units == 0 => Self::Sliding(SlidingWindow::default()),
-            Algorithm::SlidingWindow => Self::Sliding(SlidingWindow::new(at, [Entry { latest: at, cost: units }])),
+            Algorithm::SlidingWindow => Self::Sliding(SlidingWindow::new(at, vec![Entry { latest: at, cost: units }])),
             Algorithm::TokenBucket => Self::Bucket(TokenBucket::new(at, units, Nanos::ZERO)),
+        }
+    }
+
+    /// Reads what lies outside of the cell.
+    pub(crate) fn fetch(&self) {
+        match self {
+            Self::Sliding(cell) => cell.fetch(),
+            Self::Fixed(_) | Self::Bucket(_) => {}
         }
     }
 

@@ -109,6 +109,13 @@ impl Counter {
         cells.map(|(cell, shape)| cell.expires_at(shape)).max().unwrap_or(ShardTime::ZERO)
     }
 
+    /// Reads what lies outside of the counter itself and does nothing with it, so that a check soon after need not wait for it.
+    pub fn fetch(&self) {
+        for cell in self.cells.as_slice() {
+            cell.fetch();
+        }
+    }
+
     #[must_use]
     pub const fn shape(&self) -> &Arc<Shape> {
         &self.shape

@@ -16,6 +16,9 @@
 //!
 //! A check that names a time before the newest charge is decided as if at that charge: nothing opens because time went back.
 
+mod entries;
+
+use std::hint::black_box;
 use std::num::NonZeroU64;
 
 use drl_core::{Cost, Nanos, ShardTime};
@@ -23,6 +26,7 @@ use drl_core::{Cost, Nanos, ShardTime};
 use crate::Retry;
 use crate::cell::{Level, Standing, wait_until};
 use crate::shape::LimitShape;
+use entries::Entries;
 
 /// Sub-windows per window (B). Sixteen hold a unit for at most a sixteenth of the window too long, and bound a counter to 17
 /// entries, some 270 bytes; half the delay would cost twice the memory of the busiest clients.
@@ -43,13 +47,13 @@ pub(crate) struct SlidingWindow {
     /// A decision made before this moment is in no entry, so it cannot be refunded. Zero: every entry is complete.
     counted_from: ShardTime,
     /// Oldest first, at most one per sub-window, all of them within one window of the newest.
-    entries: Box<[Entry]>,
+    entries: Entries,
 }
 
 impl SlidingWindow {
     /// The caller has seen to it that the entries are in order and within one window.
-    pub(crate) fn new(counted_from: ShardTime, entries: impl Into<Box<[Entry]>>) -> Self {
-        let entries = entries.into();
+    pub(crate) fn new(counted_from: ShardTime, entries: Vec<Entry>) -> Self {
+        let entries = Entries::from(entries);
         let counted_from = if entries.is_empty() { ShardTime::ZERO } else { counted_from };
         Self { counted_from, entries }
     }
@@ -58,8 +62,14 @@ impl SlidingWindow {
         self.counted_from
     }
 
-    pub(crate) const fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Reads both ends of the list: the processor guesses what lies between.
+    pub(crate) fn fetch(&self) {
+        black_box(self.entries.first().map(|entry| entry.latest));
+        black_box(self.entries.last().map(|entry| entry.latest));
     }
 
     /// When the newest charge was made; zero if there is none.
@@ -110,18 +120,12 @@ impl SlidingWindow {
                 newest.latest = now;
                 newest.cost = newest.cost.saturating_add(charged.cost);
                 let expired = expired.min(self.entries.len() - 1);
-                if expired > 0 {
-                    self.entries = self.entries[expired..].into();
-                }
+                self.entries.drop_oldest(expired);
             }
-            // The steady state: one goes, one comes, and the list stays where it is.
-            Some(_) if expired == 1 => {
-                self.entries.rotate_left(1);
-                if let Some(newest) = self.entries.last_mut() {
-                    *newest = charged;
-                }
+            _ => {
+                self.entries.drop_oldest(expired);
+                self.entries.push(charged);
             }
-            _ => self.append(expired, charged),
         }
         self.forget_counted_from(shape);
     }
@@ -157,7 +161,8 @@ impl SlidingWindow {
             && older.iter().any(|entry| entry.cost == 0)
         {
             let used = older.iter().filter(|entry| entry.cost > 0);
-            self.entries = used.chain([newest]).copied().collect();
+            let kept: Vec<Entry> = used.chain([newest]).copied().collect();
+            self.entries = kept.into();
         }
     }
 
@@ -175,15 +180,6 @@ impl SlidingWindow {
         let window = shape.window().nanos();
         let expired = self.entries.iter().take_while(|entry| now.since(entry.latest) >= window).count();
         &self.entries[expired..]
-    }
-
-    /// A list without slack: most clients send rarely, and there are millions of them.
-    fn append(&mut self, expired: usize, charged: Entry) {
-        let kept = &self.entries[expired..];
-        let mut entries = Vec::with_capacity(kept.len() + 1);
-        entries.extend_from_slice(kept);
-        entries.push(charged);
-        self.entries = entries.into();
     }
 
     /// Nothing is left to say once `counted_from` is no later than the start of the oldest sub-window: every entry is complete.

@@ -258,7 +258,7 @@ impl Shard {
             self.dirty |= 1 << bucket_of(key);
             let before = match counter {
                 Some(counter) => self.table.insert(key, Row { counter, place: Place::OpenFrame }),
-                None => self.table.remove(&key),
+                None => self.table.remove(key),
             };
             if before.is_none_or(|row| row.place == Place::Sealed) {
                 self.changed.push(key);

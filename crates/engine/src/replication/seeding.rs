@@ -39,8 +39,8 @@ impl<B: Bugs> Ledger<B> {
         let mut payload = Vec::new();
         let mut writer = FrameWriter::new(&mut payload, &mut self.dictionary, self.policies);
         writer.section(held.head(), part);
-        for (key, row) in held.table.iter().filter(|(key, _)| (next..end).contains(&bucket_of(**key))) {
-            let is_taken = writer.row(*key, Some(&row.counter));
+        for (key, row) in held.table.iter().filter(|(key, _)| (next..end).contains(&bucket_of(*key))) {
+            let is_taken = writer.row(key, Some(&row.counter));
             debug_assert!(is_taken, "a part holds fewer rows than a dictionary holds shapes");
         }
         writer.finish();

@@ -77,6 +77,9 @@ impl Host {
         let mut outcome = Outcome::Unchanged;
         let is_complete = inner.configuration.is_complete();
         let unknown_client = if is_complete { inner.options.unknown_client } else { UnknownClient::Deny };
+        if located.len() > 1 {
+            state.ledger.fetch(located.iter().map(|located| (located.shard, located.key)));
+        }
         // No epoch changes while the lock is held, so a shard has one for the whole batch.
         state.noted.begin();
         for (ask, located) in asks.iter().zip(&located) {
