@@ -21,14 +21,14 @@ use crate::row::Row;
 const SLOTS_MIN: usize = 8;
 
 /// Rows by key.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
     /// A power of two of them, or none. At least three of eight are free.
     slots: Vec<Slot>,
     len: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 #[repr(align(64))]
 struct Slot(Option<(KeyHash, Row)>);
 
