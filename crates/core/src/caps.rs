@@ -278,3 +278,10 @@ pub const ASYNC_UNACKED_COST: u64 = 1_000;
 
 /// How long an answer of class `async` may be ahead of its acknowledgement, in milliseconds.
 pub const ASYNC_UNACKED_MILLIS_MAX: u64 = 500;
+
+/// Frames of one process lifetime that may be taken and not yet journaled. An owner sends [`REPLICATION_FRAMES_IN_FLIGHT_MAX`] and waits,
+/// but for what it had decided until then; whoever sends twice that does not wait, and is not taken from until the journal has caught up.
+pub const PEER_FRAMES_UNJOURNALED_MAX: usize = 2 * REPLICATION_FRAMES_IN_FLIGHT_MAX;
+
+/// Parts of one snapshot: each has a page at least, so whoever sends more repeats itself, and would do so without end.
+pub const SNAPSHOT_PARTS_MAX: u8 = PAGES_PER_SHARD;

@@ -178,6 +178,11 @@ pub(crate) fn policy_revision(payload: &[u8]) -> u64 {
     payload.get(1..DICTIONARY_OFFSET_AT).and_then(|field| field.try_into().ok()).map_or(0, u64::from_le_bytes)
 }
 
+/// The format of a frame, when it is another one than this program's.
+pub(crate) fn other_format(payload: &[u8]) -> Option<u8> {
+    payload.first().copied().filter(|format| *format != FORMAT)
+}
+
 /// Reads a whole frame before anything of it is applied, so that a malformed one changes nothing.
 pub(crate) fn read(payload: &[u8]) -> Result<Vec<Section>, Malformed> {
     let mut header = Reader::new(payload);

@@ -9,7 +9,7 @@
 //!   what may be acknowledged), `silence.rs` (beats, and when a peer is suspected)
 //! * one shard on its owner: `target.rs` (a copy in the making), `seeding.rs` (snapshots, in order with the live sections),
 //!   `excerpts.rs` (its sections, for each copy), `ahead.rs` (class `async`), `release.rs` (when a reply may leave), `advancing.rs` (the next epoch of the same owner)
-//! * one shard on its follower: `following.rs` (what it takes), `acknowledging.rs`
+//! * one shard on its follower: `receiving.rs` (which letters get that far), `following.rs` (what it takes), `acknowledging.rs`
 //! * `peers.rs` is what a ledger keeps of all of them; `tick.rs` is what it does now and then
 //!
 //! Who is sent what is decided by [`ownership`](crate::ownership); nothing here reads or writes a record.
@@ -25,16 +25,17 @@ mod message;
 mod order;
 mod outgoing;
 mod peers;
+mod receiving;
 mod release;
 mod seeding;
 mod silence;
 mod target;
 mod tick;
 
-pub use following::{Received, Rejected};
 pub use message::{Ack, Beat, Body, Invite, Join, Letter, PeerFrame, Start};
 pub use order::Order;
 pub use peers::News;
+pub use receiving::{Received, Rejected, Rejections};
 pub use silence::{Heard, Silence};
 
 pub(crate) use advancing::Advance;

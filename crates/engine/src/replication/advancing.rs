@@ -70,7 +70,9 @@ impl<B: Bugs> Ledger<B> {
     /// Goes on under the next epoch, with no copy but `keep`.
     pub(crate) fn advance(&mut self, shard: ShardId, epoch: Epoch, keep: Option<&Holder>) {
         let held = &mut self.shards[shard.index()];
-        held.targets.retain(|target| Some(&target.to) == keep && !target.is_broken);
+        held.targets.retain(|target| Some(&target.to) == keep);
+        // A record relies on what is kept, so replies go on to wait for it, also when it broke meanwhile: until it is dropped.
+        held.targets.iter_mut().filter(|target| target.is_broken).for_each(|target| target.told = Told::Nothing);
         held.advancing = Some(Advance { epoch, keep: keep.cloned() });
         self.congest();
         self.restless.insert(shard);

@@ -4,11 +4,14 @@
 //! on disk, in the order in which it was sent. Everything else is refused, for good: that is the fence. What is taken goes
 //! into this node's own open frame, and is acknowledged when that is in the journal, while this node's own deadline is ahead.
 
+use drl_core::caps::SNAPSHOT_PARTS_MAX;
 use drl_core::{Epoch, Nanos, ShardId, ShardTime};
 
-use super::message::{Beat, Body, Invite, Join, Letter, PeerFrame, Start};
+use super::message::{Body, Invite, Join, PeerFrame, Start};
 use super::peers::News;
-use crate::frame::{self, Section};
+use super::receiving::{Received, Rejected};
+use crate::bytes::Malformed;
+use crate::frame::{self, Part, Section};
 use crate::ledger::Ledger;
 use crate::ownership::{Bug, Bugs, Holder, Written};
 use crate::row::{Place, Row};
@@ -21,101 +24,48 @@ pub(crate) struct Following {
     pub(crate) epoch: Epoch,
     /// Of the invitation.
     attempt: u64,
-    /// Whether everything that was sent before is here.
-    pub(crate) is_complete: bool,
+    copied: Copied,
 }
 
-/// What taking a letter led to.
+/// How much of a copy is here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Received {
-    Taken,
-    /// It was taken before, or comes too early; it will be sent again.
-    OutOfOrder,
+enum Copied {
+    /// So many parts of its snapshot.
+    Parts(u8),
+    Everything,
 }
 
-/// Why a letter was not taken. Nothing has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Rejected {
-    #[error("the message is for another lifetime of this node")]
-    OtherLifetime,
-    #[error("no shard is shared with the sender")]
-    Stranger,
-    #[error("a frame does not follow the format")]
-    Malformed,
+impl Following {
+    /// Whether an invitation was answered already.
+    pub(super) fn answers(&self, from: &Holder, invite: &Invite) -> bool {
+        self.owner == *from && (self.epoch, self.attempt) == (invite.epoch, invite.attempt)
+    }
+
+    /// Whether a part comes when it may: the first one first, and no more than a snapshot has. Takes note of it then.
+    fn takes(&mut self, part: Part) -> bool {
+        let is_next = match self.copied {
+            Copied::Parts(0) | Copied::Everything => !matches!(part, Part::Middle | Part::Last),
+            Copied::Parts(parts) => parts < SNAPSHOT_PARTS_MAX || part == Part::Changes,
+        };
+        if let (Copied::Parts(parts), Part::First | Part::Middle) = (&mut self.copied, part) {
+            *parts = parts.saturating_add(1);
+        }
+        is_next
+    }
+
+    /// Whether this part completes the copy.
+    fn is_completed_by(&mut self, part: Part) -> bool {
+        part.is_last() && std::mem::replace(&mut self.copied, Copied::Everything) != Copied::Everything
+    }
 }
 
 impl<B: Bugs> Ledger<B> {
-    /// Takes a letter. What follows from it is in [`Ledger::take_letters`] and [`Ledger::take_news`].
-    ///
-    /// # Errors
-    /// [`Rejected`] when it is not for this lifetime, or not from one that shares a shard with it.
-    pub fn receive(&mut self, letter: Letter, now: Nanos) -> Result<Received, Rejected> {
-        let Letter { mut from, to, body } = letter;
-        if self.peers.me.as_ref() != Some(&to) {
-            let takes_any = self.bugs.has(Bug::CountsOldAcks) && matches!(body, Body::Ack(_));
-            if !takes_any || self.peers.me.is_none() {
-                return Err(Rejected::OtherLifetime);
-            }
-        }
-        if let Body::Invite(invites) = body {
-            self.take_invites(from, invites);
-            return Ok(Received::Taken);
-        }
-        if self.bugs.has(Bug::CountsOldAcks)
-            && matches!(body, Body::Ack(_))
-            && let Some(known) = self.peers.pairs.keys().find(|known| known.node == from.node)
-        {
-            from = known.clone();
-        }
-        let Some(pair) = self.peers.pairs.get_mut(&from) else {
-            if let Body::Beat(Beat { asks: true, .. }) = body {
-                self.peers.say(&from, Body::Beat(Beat { asks: false, boottime: now }));
-                return Ok(Received::Taken);
-            }
-            return Err(Rejected::Stranger);
-        };
-        match body {
-            Body::Invite(_) => {}
-            Body::Beat(beat) => pair.ear.hear(now, Some(beat.boottime)),
-            Body::Join(joins) => {
-                pair.ear.hear(now, None);
-                self.joined(&from, &joins);
-            }
-            Body::Ack(ack) => {
-                pair.ear.hear(now, None);
-                self.acknowledged(&from, &ack, now);
-            }
-            Body::Lost { stream } => {
-                pair.ear.hear(now, None);
-                self.lost(&from, stream);
-            }
-            Body::Frame(peer_frame) => {
-                pair.ear.hear(now, None);
-                return self.take_frame(&from, &peer_frame, now);
-            }
-        }
-        Ok(Received::Taken)
-    }
-
-    /// An invitation that was answered is answered again: the answer was lost.
-    fn take_invites(&mut self, from: Holder, invites: Vec<Invite>) {
-        let is_answered = |invite: &Invite| {
-            let following = self.shards.get(invite.shard.index()).and_then(|held| held.following.as_ref());
-            following.is_some_and(|following| {
-                following.owner == from && (following.epoch, following.attempt) == (invite.epoch, invite.attempt)
-            })
-        };
-        let (answered, new): (Vec<Invite>, Vec<Invite>) = invites.into_iter().partition(is_answered);
-        let again = |invite: &Invite| Join { shard: invite.shard, epoch: invite.epoch, attempt: invite.attempt };
-        if !answered.is_empty() {
-            self.peers.say(&from, Body::Join(answered.iter().map(again).collect()));
-        }
-        if !new.is_empty() {
-            self.peers.tell(News::Invited { from, invites: new });
-        }
-    }
-
-    fn take_frame(&mut self, from: &Holder, peer_frame: &PeerFrame, now: Nanos) -> Result<Received, Rejected> {
+    pub(super) fn take_frame(
+        &mut self,
+        from: &Holder,
+        peer_frame: &PeerFrame,
+        now: Nanos,
+    ) -> Result<Received, Rejected> {
         let pair = self.peers.pairs.get_mut(from).ok_or(Rejected::Stranger)?;
         if !pair.incoming.is_of(peer_frame.stream) {
             return Ok(Received::OutOfOrder);
@@ -129,9 +79,15 @@ impl<B: Bugs> Ledger<B> {
             }
             return Ok(Received::OutOfOrder);
         }
-        let Ok(sections) = frame::read(&peer_frame.payload) else {
-            self.refuse_everything(from, peer_frame.number);
-            return Err(Rejected::Malformed);
+        if pair.incoming.is_full() {
+            return Err(Rejected::Flooded);
+        }
+        let sections = match self.read_sections(&peer_frame.payload) {
+            Ok(sections) => sections,
+            Err(why) => {
+                self.refuse_everything(from, peer_frame.number);
+                return Err(why);
+            }
         };
         for section in sections {
             self.take_section(from, peer_frame.number, section);
@@ -149,23 +105,26 @@ impl<B: Bugs> Ledger<B> {
         let shard = section.head.shard;
         let not_fenced = self.bugs.has(Bug::OldEpochNotFenced);
         let Some(held) = self.shards.get_mut(shard.index()) else { return };
-        let is_promised = held
-            .following
-            .as_ref()
-            .is_some_and(|following| (following.owner == *from && following.epoch == section.head.epoch) || not_fenced);
+        // What was taken before comes again under another number, or a part of a snapshot when it may not: nothing of that owner is taken.
+        let follows_on = held.following.as_mut().is_some_and(|following| {
+            (following.owner == *from && following.epoch == section.head.epoch)
+                && section.head.seq > held.seq
+                && following.takes(section.part)
+        });
         let pair = self.peers.pairs.get_mut(from);
-        if !is_promised {
+        if !follows_on && !not_fenced {
+            held.following.take_if(|following| following.owner == *from && following.epoch == section.head.epoch);
+            self.peers.rejections.sections = self.peers.rejections.sections.saturating_add(1);
             if let Some(pair) = pair {
                 pair.incoming.refuse(shard, held.epoch);
             }
             return;
         }
-        let (epoch, is_last) = (section.head.epoch, section.part.is_last());
+        let (epoch, part) = (section.head.epoch, section.part);
         let before = held.changed.len();
         held.absorb(section);
         self.open_rows = self.open_rows - before + held.changed.len();
-        if let Some(following) = held.following.as_mut().filter(|following| is_last && !following.is_complete) {
-            following.is_complete = true;
+        if held.following.as_mut().is_some_and(|following| following.is_completed_by(part)) {
             if let Some(pair) = pair {
                 pair.incoming.hold(shard, number);
             }
@@ -174,14 +133,26 @@ impl<B: Bugs> Ledger<B> {
         self.touch(shard);
     }
 
-    /// Bytes that make no sense: nothing of them is taken, and no copy from that owner counts any more.
+    /// Reads a frame whole; a section of a shard that does not exist makes no sense either.
+    fn read_sections(&self, payload: &[u8]) -> Result<Vec<Section>, Rejected> {
+        if let Some(found) = frame::other_format(payload) {
+            return Err(Rejected::OtherFormat { found });
+        }
+        let sections = frame::read(payload)?;
+        if sections.iter().any(|section| section.head.shard.index() >= self.shards.len()) {
+            return Err(Malformed { what: "section shard" }.into());
+        }
+        Ok(sections)
+    }
+
+    /// Bytes that make no sense: nothing of them is taken, and no copy from that owner counts any more, also none that was left
+    /// before: nobody knows whose sections these were.
     fn refuse_everything(&mut self, from: &Holder, number: u64) {
-        for held in &mut self.shards {
-            if held.following.take_if(|following| following.owner == *from).is_some()
-                && let Some(pair) = self.peers.pairs.get_mut(from)
-            {
-                pair.incoming.refuse(held.id, held.epoch);
-            }
+        let Some(pair) = self.peers.pairs.get_mut(from) else { return };
+        for shard in pair.incoming.joined() {
+            let Some(held) = self.shards.get_mut(shard.index()) else { continue };
+            held.following.take_if(|following| following.owner == *from);
+            pair.incoming.refuse(shard, held.epoch);
         }
         self.note_taken(from, number);
     }
@@ -205,11 +176,10 @@ impl<B: Bugs> Ledger<B> {
         if start == Start::Anew {
             held.latest = ShardTime::ZERO;
         }
-        held.following =
-            Some(Following { owner: owner.clone(), epoch, attempt, is_complete: start == Start::Continues });
+        let copied = if start == Start::Continues { Copied::Everything } else { Copied::Parts(0) };
+        held.following = Some(Following { owner: owner.clone(), epoch, attempt, copied });
         let pair = self.peers.pair(owner, now);
-        pair.incoming.refuse_no_more(shard);
-        pair.incoming.let_go(shard);
+        pair.incoming.join(shard);
         pair.ear.forgive(now);
         self.peers.say(owner, Body::Join(vec![join]));
     }

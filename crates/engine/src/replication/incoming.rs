@@ -4,8 +4,9 @@
 //! when the commit that holds its sections is in the journal, and the last part of a snapshot only when the marker that makes
 //! the copy count is on disk too. A shard whose section was refused is named in every acknowledgement until it is followed anew.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use drl_core::caps::PEER_FRAMES_UNJOURNALED_MAX;
 use drl_core::{CommitNo, Epoch, ShardId};
 
 use super::message::Ack;
@@ -22,6 +23,8 @@ pub(crate) struct Incoming {
     /// Frames that complete a copy whose marker is not on disk yet.
     held: BTreeMap<ShardId, u64>,
     refused: BTreeMap<ShardId, Epoch>,
+    /// Shards that were ever followed: nothing else is sent here.
+    joined: BTreeSet<ShardId>,
     said: Option<Ack>,
 }
 
@@ -29,7 +32,8 @@ impl Incoming {
     /// Takes note of the stream of a frame. `false`: it is of one that its sender has forgotten.
     pub(crate) fn is_of(&mut self, stream: u64) -> bool {
         if stream > self.stream {
-            *self = Self { stream, refused: std::mem::take(&mut self.refused), ..Self::default() };
+            let (refused, joined) = (std::mem::take(&mut self.refused), std::mem::take(&mut self.joined));
+            *self = Self { stream, refused, joined, ..Self::default() };
         }
         stream == self.stream
     }
@@ -69,8 +73,20 @@ impl Incoming {
         self.refused.insert(shard, epoch);
     }
 
-    pub(crate) fn refuse_no_more(&mut self, shard: ShardId) {
+    /// A shard is followed anew.
+    pub(crate) fn join(&mut self, shard: ShardId) {
         self.refused.remove(&shard);
+        self.held.remove(&shard);
+        self.joined.insert(shard);
+    }
+
+    pub(crate) fn joined(&self) -> Vec<ShardId> {
+        self.joined.iter().copied().collect()
+    }
+
+    /// Whether nothing more is taken until the journal has caught up.
+    pub(crate) fn is_full(&self) -> bool {
+        self.journaling.len() >= PEER_FRAMES_UNJOURNALED_MAX
     }
 
     /// Everything up to this commit is in the journal.

@@ -8,6 +8,7 @@ use drl_core::{CommitNo, Epoch, Nanos, ShardId};
 use super::incoming::Incoming;
 use super::message::{Body, Invite, Letter};
 use super::outgoing::Outgoing;
+use super::receiving::Rejections;
 use super::silence::{Ear, Heard, Silence};
 use crate::ownership::Holder;
 
@@ -54,6 +55,7 @@ pub(crate) struct Peers {
     attempts: u64,
     /// The highest revision of policies that a frame named.
     pub(crate) stamped: u64,
+    pub(crate) rejections: Rejections,
     letters: Vec<Letter>,
     news: Vec<News>,
 }
@@ -118,6 +120,6 @@ impl Peers {
 
     /// Begins as another lifetime, or as none: whatever belonged to the one before is gone.
     pub(crate) fn begin(&mut self, me: Option<Holder>) {
-        *self = Self { me, ..Self::default() };
+        *self = Self { me, rejections: self.rejections, ..Self::default() };
     }
 }
