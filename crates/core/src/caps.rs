@@ -260,7 +260,7 @@ pub const QUIET_MILLIS: u64 = 400;
 pub const SILENT_MILLIS: u64 = 700;
 
 /// Frames to one process lifetime that may be unacknowledged. One is a group commit; a follower that is so many behind is slower
-/// than the owner, and the owner waits.
+/// than the owner, and decisions wait.
 pub const REPLICATION_FRAMES_IN_FLIGHT_MAX: usize = 64;
 
 /// How long frames stay unacknowledged before they are sent again, in milliseconds.

@@ -2,7 +2,7 @@
 //!
 //! Rule (protocol, epoch rule 1 and section 5): an acknowledgement names both lifetimes and covers every frame up to its number. What
 //! is not acknowledged is sent again, the same bytes under the same number. A lifetime that does not acknowledge fills its window,
-//! and then the owner seals nothing more: back-pressure, not memory.
+//! and then the owner decides nothing more for the shards that wait for it (`excerpts.rs`): back-pressure, not memory.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

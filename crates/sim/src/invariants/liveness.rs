@@ -1,5 +1,5 @@
-//! L1, as far as it goes without followers: when faults are over, every shard answers again: at once where the owner is back, and
-//! after TTL + A where it is gone for good. Source: protocol, invariants and the table of failovers.
+//! L1, loosely: when faults are over, every shard answers again: soon where its owner or its follower in sync is up, and after TTL + A
+//! where both are gone for good. The 2 s that the protocol demands of the former are not measured here. Source: protocol, invariants and the table of failovers.
 
 use super::Violation;
 use crate::swarm::SECOND;

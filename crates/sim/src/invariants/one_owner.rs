@@ -1,5 +1,5 @@
-//! I1: one answering generation per (shard, epoch). And its sharper form for shards without a follower: once a later epoch has
-//! decided, no admission of an earlier one leaves. Source: protocol, invariants; promise P1 (an older epoch cannot admit).
+//! I1: one answering generation per (shard, epoch). And its sharper form for epochs without a follower in sync: once a later
+//! epoch of another lifetime has decided, no admission of an earlier one leaves. Source: protocol, invariants; promise P1 (an older epoch cannot admit).
 
 use std::collections::BTreeMap;
 
