@@ -73,6 +73,8 @@ pub(crate) struct Truth {
     /// Per node and generation: the epochs that its first reading said.
     owed: BTreeMap<(usize, Generation), Vec<Epoch>>,
     policies: policies::Policies,
+    /// Until when each lifetime knows that it may answer, by real time.
+    known_ends: BTreeMap<(usize, Generation), u64>,
     /// When shards were taken over without a plan, by real time.
     take_overs: Vec<Vec<u64>>,
     /// Epochs in which a follower could have taken over.
@@ -102,6 +104,7 @@ impl Truth {
             answered: vec![0; shards],
             owed: BTreeMap::new(),
             policies: policies::Policies::new(shards),
+            known_ends: BTreeMap::new(),
             take_overs: vec![Vec::new(); shards],
             in_sync: BTreeSet::new(),
             era: Era::Usual,
@@ -192,13 +195,18 @@ impl Truth {
     }
 
     /// A heartbeat reached etcd: from when it was sent, its sender may answer for so long.
+    pub(crate) fn beat(&mut self, node: &NodeId, generation: Generation, sent: u64) {
+        let limit = self.limits.entry((node.clone(), generation)).or_default();
+        *limit = (*limit).max(sent + deadline::AUTHORITY);
+    }
+
+    /// A node has learned that it may answer until `end`.
     ///
     /// # Errors
-    /// A [`Violation`] when its sender's authority had ended before: it must have begun another lifetime.
-    pub(crate) fn beat(&mut self, node: &NodeId, generation: Generation, sent: u64) -> Result<(), Violation> {
-        let limit = self.limits.entry((node.clone(), generation)).or_default();
-        let before = std::mem::replace(limit, (*limit).max(sent + deadline::AUTHORITY));
-        if self.era == Era::Restored { Ok(()) } else { deadline::check_beat(node, before, sent) }
+    /// A [`Violation`] when what it had known before had ended: it must have begun another lifetime.
+    pub(crate) fn goes_on(&mut self, by: (usize, Generation), end: u64, now: u64) -> Result<(), Violation> {
+        let before = self.known_ends.insert(by, end);
+        if self.era == Era::Restored { Ok(()) } else { deadline::check_that_it_may_go_on(by.0, before, now) }
     }
 
     /// A node read everything. What its session began with binds it.

@@ -79,7 +79,7 @@ impl World {
             }
             for write in &transaction.writes {
                 if let Write::Beat { node, .. } = write {
-                    self.truth.beat(node, self.etcd.generation(node), sent)?;
+                    self.truth.beat(node, self.etcd.generation(node), sent);
                 }
             }
             self.broadcast(&view);

@@ -74,6 +74,15 @@ impl World {
                 process.ledger.obey(order, now);
                 self.release(to)?;
             }
+            Command::SetDeadline(deadline) => {
+                let end = self.machines[to.node].clock.real_at(deadline);
+                let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
+                process.ledger.set_deadline(deadline);
+                let by = (to.node, process.agent.generation());
+                if deadline != Nanos::ZERO {
+                    self.truth.goes_on(by, end, self.now)?;
+                }
+            }
             command => {
                 let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
                 tell_ledger(&mut process.ledger, command, events);
@@ -273,7 +282,6 @@ fn tell_ledger<B: drl_engine::ownership::Bugs>(ledger: &mut Ledger<B>, command: 
             events.push_back(Event::Frozen { shards: frozen });
         }
         Command::Thaw { shard } => ledger.thaw(shard),
-        Command::SetDeadline(deadline) => ledger.set_deadline(deadline),
         _ => {}
     }
 }
