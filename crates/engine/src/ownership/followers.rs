@@ -230,8 +230,13 @@ impl<B: Bugs> NodeAgent<B> {
 
     /// Whether the record's epoch is the next one of this very owner: then it was this node that changed the follower.
     pub(super) fn is_next_epoch_of(&self, shard: ShardId, epoch: Epoch) -> bool {
-        let local = &self.locals[shard.index()];
-        matches!(local.role, Role::Active { epoch: answers, .. } | Role::Frozen { epoch: answers, stage: Freeze::Doubted | Freeze::Unwritten, .. } if answers.next() == epoch)
+        match self.locals[shard.index()].role {
+            Role::Active { epoch: answers, .. }
+            | Role::Frozen { epoch: answers, stage: Freeze::Doubted | Freeze::Unwritten, .. } => {
+                answers.next() == epoch
+            }
+            _ => false,
+        }
     }
 
     /// Promises the next epochs of shards that stay with this node.

@@ -208,6 +208,7 @@ impl<B: Bugs> Ledger<B> {
         self.look_at_the_restless();
     }
 
+    /// Says every invitation again that was not answered, and gives up copies that let a shard wait for too long.
     pub(crate) fn say_invites(&mut self, now: Nanos) {
         let is_late = |target: &Target| target.is_awaited() && target.invited.0.saturating_add(JOIN_WITHIN.0) < now.0;
         for held in self.shards.iter_mut().filter(|held| held.targets.iter().any(is_late)) {
