@@ -5,6 +5,7 @@
 //! /drl/{cluster}/nodes/{node_id}                        under the node's session
 //! /drl/{cluster}/heartbeats/{node_id}                   outlives the session
 //! /drl/{cluster}/shards/{shard}                         decimal, no leading zeros
+//! /drl/{cluster}/limits                                 the milestone, without a value
 //! /drl/{cluster}/limits/{namespace}/default
 //! /drl/{cluster}/limits/{namespace}/clients/{client_id}
 //! /drl/{cluster}/limits/{namespace}/prefixes/{prefix}
@@ -110,6 +111,19 @@ impl Keys {
     #[must_use]
     pub fn limits(&self) -> Prefix {
         self.prefix("limits/")
+    }
+
+    /// Written by whoever wants to know how far he has followed the policies. It is no policy, and lies beside them so that one watch can
+    /// have both.
+    #[must_use]
+    pub fn milestone(&self) -> Key {
+        self.key("limits")
+    }
+
+    /// Every policy of every namespace, and the milestone.
+    #[must_use]
+    pub fn limits_and_milestone(&self) -> Prefix {
+        self.prefix("limits")
     }
 
     /// Every policy of one namespace.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use drl_configuration::{Entry, PolicySet};
-use drl_coordination::{Change, Changes, ClusterId, Entry as Stored, Key, Keys, LimitPlace, Listing, Revision};
+use drl_coordination::{Change, Changes, ClusterId, Entry as Stored, Key, Keys, LimitPlace, Listing, Prefix, Revision};
 use drl_core::Namespace;
 use drl_core::caps::LISTING_KEYS_MAX;
 use drl_limits::Policy;
@@ -20,6 +20,8 @@ use crate::texts::Texts;
 
 pub(crate) struct Book {
     keys: Keys,
+    /// What every policy's key starts with.
+    limits: Prefix,
     held: BTreeMap<Key, Held>,
     /// The number of the last snapshot.
     snapshot: u64,
@@ -59,7 +61,7 @@ pub(crate) enum Rejudge {
 
 impl Book {
     pub(crate) fn new(keys: Keys, loaded_from: Option<ClusterId>) -> Self {
-        Self { keys, held: BTreeMap::new(), snapshot: 0, loaded_from }
+        Self { limits: keys.limits(), keys, held: BTreeMap::new(), snapshot: 0, loaded_from }
     }
 
     /// A policy from disk is in force until the store says otherwise.
@@ -116,6 +118,10 @@ impl Book {
 
     fn judge(&mut self, stored: Stored, set: &PolicySet, texts: &mut Texts, step: &mut Step) {
         let Stored { key, value, created, changed, .. } = stored;
+        if !self.limits.contains(&key) {
+            // The milestone, or what else lies beside the policies.
+            return;
+        }
         let before = self.held.get(&key).copied().unwrap_or_default();
         let held = Held { judged: Some(changed), good: Some(changed), snapshot: self.snapshot, ..Held::default() };
         match self.read(&key, value, texts) {

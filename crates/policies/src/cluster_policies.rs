@@ -20,6 +20,7 @@ use self::loading::Loaded;
 use crate::broken::{BrokenKey, BrokenKeys};
 use crate::follow::{self, Follower};
 use crate::in_force::InForce;
+use crate::look::{self, Looker};
 use crate::saver::{self, Saving, Unsaved};
 use crate::{LastGood, LastGoodError};
 
@@ -27,7 +28,8 @@ use crate::{LastGood, LastGoodError};
 pub struct ClusterPolicies {
     shared: Arc<Shared>,
     trouble: watch::Receiver<Option<Fault>>,
-    tasks: [AbortHandle; 2],
+    wanted: watch::Sender<u64>,
+    tasks: [AbortHandle; 3],
 }
 
 /// What the tasks and the service share.
@@ -37,6 +39,8 @@ pub(crate) struct Shared {
     broken: Mutex<BrokenKeys>,
     refused: AtomicU64,
     is_synced: watch::Sender<bool>,
+    /// See [`ClusterPolicies::seen`].
+    seen: watch::Sender<u64>,
     /// Whether the policies from disk were all there were.
     was_complete: bool,
 }
@@ -98,12 +102,12 @@ impl ClusterPolicies {
         last_good: Arc<dyn LastGood>,
         options: ClusterPoliciesOptions,
     ) -> Result<Arc<Self>, StartError> {
-        let prefix = keys.limits();
+        let (prefix, milestone) = (keys.limits_and_milestone(), keys.milestone());
         let source = Arc::clone(&last_good);
         let loading = tokio::task::spawn_blocking(move || loading::load(&*source, &keys));
         let interrupted = |stopped: tokio::task::JoinError| StartError::Interrupted { reason: stopped.to_string() };
         let Loaded { set, book, revision, mark, unreadable } = loading.await.map_err(interrupted)??;
-        let was_complete = mark.is_some() && unreadable.is_empty();
+        let complete = mark.filter(|_| unreadable.is_empty());
         let unsaved = Arc::new(Unsaved::new(revision, options.saving));
         let shared = Arc::new(Shared {
             in_force: InForce::new(set, revision),
@@ -111,16 +115,20 @@ impl ClusterPolicies {
             broken: Mutex::default(),
             refused: AtomicU64::new(0),
             is_synced: watch::Sender::new(false),
-            was_complete,
+            seen: watch::Sender::new(complete.map_or(0, |mark| mark.revision.0)),
+            was_complete: complete.is_some(),
         });
         let watch = coordination.watch(prefix, options.watch);
         let trouble = watch.troubles();
         let follower = Follower::new(Arc::clone(&shared), book, mark, unreadable);
+        let (wanted, seen) = (watch::Sender::new(0), shared.seen.subscribe());
+        let looker = Looker { coordination, milestone, wanted: wanted.subscribe(), seen };
         let tasks = [
             tokio::spawn(follow::run(watch, follower)).abort_handle(),
             tokio::spawn(saver::run(unsaved, last_good, options.save_pause)).abort_handle(),
+            tokio::spawn(look::run(looker)).abort_handle(),
         ];
-        Ok(Arc::new(Self { shared, trouble, tasks }))
+        Ok(Arc::new(Self { shared, trouble, wanted, tasks }))
     }
 
     /// Keys whose value is not in force, by key; at most [`drl_core::caps::BROKEN_POLICIES_LISTED_MAX`] of [`Counted::broken`].
@@ -139,6 +147,25 @@ impl ClusterPolicies {
     pub async fn until_synced(&self) {
         // The sender lives as long as `self`, so that the wait cannot fail.
         let _ = self.shared.is_synced.subscribe().wait_for(|is_synced| *is_synced).await;
+    }
+
+    /// Everything that the store had up to this revision is in force here; it never goes back. It starts with what the disk has as a whole
+    /// (0 when that is nothing), and is from the first update on never below [`ConfigurationService::revision`], which stands still
+    /// while no policy changes: this one rises with every listing too, and on demand.
+    #[must_use]
+    pub fn seen(&self) -> watch::Receiver<u64> {
+        self.shared.seen.subscribe()
+    }
+
+    /// Somebody has seen this revision of the store: sees to it that [`ClusterPolicies::seen`] gets there soon, although no policy changes,
+    /// or as soon as etcd answers. Cheap, and may be called for every frame: it waits for nothing, and `look.rs` asks etcd at most once a
+    /// second, and not at all for what comes by itself.
+    pub fn look_again(&self, wanted: u64) {
+        self.wanted.send_if_modified(|now| {
+            let is_higher = wanted > *now;
+            *now = wanted.max(*now);
+            is_higher
+        });
     }
 
     /// Lets the first save happen, with [`Saving::WhenAllowed`].
@@ -214,6 +241,16 @@ impl Shared {
 
     pub(crate) fn say_synced(&self) {
         self.is_synced.send_if_modified(|is_synced| !std::mem::replace(is_synced, true));
+    }
+
+    /// An update up to `revision` of the store is in force.
+    pub(crate) fn say_seen(&self, revision: u64) {
+        let revision = revision.max(self.in_force.revision());
+        self.seen.send_if_modified(|seen| {
+            let is_higher = revision > *seen;
+            *seen = revision.max(*seen);
+            is_higher
+        });
     }
 
     pub(crate) fn count_refused(&self, values: usize) {

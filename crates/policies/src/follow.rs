@@ -56,7 +56,7 @@ impl Follower {
     }
 
     fn take(mut self, update: Update) -> Self {
-        let is_snapshot = matches!(update, Update::Snapshot(_));
+        let (is_snapshot, revision) = (matches!(update, Update::Snapshot(_)), update.revision());
         let rejudge = if self.shared.broken().could_list_more() { Rejudge::Broken } else { Rejudge::Nothing };
         let set = self.shared.in_force.read();
         let step = match update {
@@ -68,6 +68,7 @@ impl Follower {
         };
         drop(set);
         self.put_into_force(step);
+        self.shared.say_seen(revision.0);
         if is_snapshot {
             self.shared.say_synced();
         }

@@ -37,6 +37,9 @@ fn every_key_is_what_the_documents_say_and_is_read_back() {
         assert_eq!(keys.parse(&key), Ok(place));
         assert!(keys.all().contains(&key));
     }
+    assert_eq!(keys.milestone().to_string(), "/drl/prod/limits");
+    assert!(keys.limits_and_milestone().contains(&keys.milestone()) && !keys.limits().contains(&keys.milestone()));
+    assert!(keys.limits_and_milestone().contains(&keys.limit(team, &Whom::Default)));
     assert_eq!(keys.limits_of(team).to_string(), "/drl/prod/limits/team.a/");
     assert!(keys.limits().contains(&keys.limit(team, &Whom::Default)));
     assert!(!keys.limits_of(Namespace::new("team").unwrap()).contains(&keys.limit(team, &Whom::Default)));

@@ -1,5 +1,7 @@
 //! The service over embedded coordination: what is in force after which change, failure and restart.
 
+mod seen;
+
 use drl_coordination::{ClusterId, ClusterName, Embedded, Key, Op, Prefix, Txn};
 use drl_core::ClientId;
 use drl_core::caps::{NAMESPACES_MAX, POLICY_BYTES_MAX};

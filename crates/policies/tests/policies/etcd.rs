@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use drl_configuration::{ConfigurationService, Selector};
-use drl_coordination::{Etcd, EtcdOptions, Fault};
+use drl_coordination::{Coordination, Etcd, EtcdOptions, Fault, Op, Txn};
 use drl_core::Namespace;
 use drl_policies::{ClusterPolicies, InMemoryLastGood, PolicyEditor};
 use drl_test_etcd::{Proxy, Server};
@@ -81,6 +81,32 @@ async fn what_is_put_by_hand_is_in_force_within_a_second_and_what_is_broken_neve
     let (all, what) = (["del", "--prefix", "/drl/default/limits/"], "a deletion of everything");
     by_hand(&server, &all, &policies, what, ("alice", None)).await?;
     assert_eq!((policies.counted().policies, policies.counted().broken), (0, 0));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_gets_to_what_a_later_one_started_with_and_claims_nothing_that_is_not_in_force() -> Result<()> {
+    let Some(server) = Server::start(&[])? else { return Ok(()) };
+    let disk = Arc::new(InMemoryLastGood::new());
+    let policies = synced(&server.url(), &disk).await?;
+    server.etcdctl(&["put", "/elsewhere", "x"])?;
+    let later = synced(&server.url(), &Arc::new(InMemoryLastGood::new())).await?;
+    let (mut seen, started) = (policies.seen(), *later.seen().borrow());
+    assert!(*seen.borrow() < started);
+    let begun = now();
+    policies.look_again(started);
+    timeout(SOON, seen.wait_for(|seen| *seen >= started)).await??;
+    println!("a look: seen after {:.1?}", begun.elapsed());
+    assert_eq!((policies.revision(), policies.counted().broken), (0, 0));
+    // Changes and looks at the same time.
+    let writer = client(&server.url()).await?;
+    for requests in 1..=300 {
+        let put = Op::Put { key: key("alice").as_str().into(), value: policy(requests).into(), lease: None };
+        let put = writer.transact(Txn { then: vec![put], ..Txn::default() }, CALL).await?.revision().0;
+        policies.look_again(put.saturating_add(1));
+        timeout(SOON, seen.wait_for(|seen| *seen >= put)).await??;
+        assert_eq!(limit_of(&policies, "alice"), Some(requests));
+    }
     Ok(())
 }
 

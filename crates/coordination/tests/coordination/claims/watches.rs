@@ -15,6 +15,7 @@ claims! {
     changes_of_one_transaction_come_together,
     a_watch_from_a_revision_has_the_changes_behind_it,
     no_change_is_missing_twice_or_out_of_order,
+    a_change_of_one_key_comes_behind_every_earlier_one_of_the_others,
     a_reader_that_is_slow_misses_nothing,
     everything_is_listed_again_from_time_to_time;
     alone: a_watch_from_a_revision_that_is_compacted_gets_everything,
@@ -109,6 +110,35 @@ async fn no_change_is_missing_twice_or_out_of_order(subject: &Subject) -> Result
     };
     let (written, read) = tokio::join!(writing, reading);
     written.and(read)
+}
+
+/// What policies build on: whoever gets a milestone has got everything before it.
+async fn a_change_of_one_key_comes_behind_every_earlier_one_of_the_others(subject: &Subject) -> Result<()> {
+    const EACH: usize = 100;
+    let store = subject.node().await?;
+    let mut watch = store.watch(subject.prefix("limits"), WatchOptions::default());
+    assert_eq!(snapshot(&mut watch).await?, []);
+    let writing = async |name: &str| {
+        let writer = subject.node().await?;
+        let mut revisions = Vec::new();
+        for _ in 0..EACH {
+            revisions.push(write(&*writer, &subject.key(name), "x").await?.revision());
+        }
+        anyhow::Ok(revisions)
+    };
+    let reading = async {
+        let mut revisions = Vec::new();
+        while revisions.len() < 3 * EACH {
+            revisions.push(next(&mut watch).await?.revision());
+        }
+        anyhow::Ok(revisions)
+    };
+    let (first, second, milestones, read) =
+        tokio::join!(writing("limits/a"), writing("limits/b"), writing("limits"), reading);
+    let mut written = [first?, second?, milestones?].concat();
+    written.sort_unstable();
+    assert_eq!(read?, written);
+    Ok(())
 }
 
 async fn a_reader_that_is_slow_misses_nothing(subject: &Subject) -> Result<()> {
