@@ -249,6 +249,13 @@ pub const CLIENT_SESSION_IDLE_SECS_MAX: u64 = 30;
 /// Seats in one message of a watched placement: some KiB. A reader keeps the memory of its largest message for as long as it watches.
 pub const PLACEMENT_SEATS_PER_MESSAGE: usize = 128;
 
+/// Signals of a host that wait for ownership: a few for each shard that is written for the first time.
+pub const SIGNALS_WAITING_MAX: usize = 4_096;
+
+/// Letters to other nodes that wait to be carried. Frames are bounded by [`REPLICATION_FRAMES_IN_FLIGHT_MAX`]; more of anything means
+/// that nobody carries them, and all of it is said again.
+pub const LETTERS_WAITING_MAX: usize = 4_096;
+
 /// How often process lifetimes that share a shard give each other a sign of life, in milliseconds.
 pub const BEAT_MILLIS: u64 = 100;
 

@@ -47,6 +47,8 @@ pub struct Ledger<B = NoBugs> {
     pub(crate) snapshot_rows: usize,
     /// The revision of the policies that the last frame was sealed under.
     pub(crate) policies: u64,
+    /// Whether everything in the last frame is, or will be before anybody is answered, in another node's journal too.
+    is_backed: bool,
 }
 
 /// A check that found its shard and its policy.
@@ -85,6 +87,7 @@ impl<B: Bugs> Ledger<B> {
             async_bound: ASYNC_UNACKED_COST,
             snapshot_rows: SNAPSHOT_ROWS_PER_PART,
             policies: 0,
+            is_backed: false,
         }
     }
 
@@ -173,6 +176,7 @@ impl<B: Bugs> Ledger<B> {
             return None;
         }
         self.policies = policy_revision;
+        self.is_backed = self.touched.iter().all(|id| self.shards[id.index()].is_backed());
         let mut writer = FrameWriter::new(out, &mut self.dictionary, policy_revision);
         let mut copies = Excerpts::new(&self.bugs);
         let mut carried_over = Vec::new();
@@ -209,6 +213,12 @@ impl<B: Bugs> Ledger<B> {
         self.sealed = self.sealed.next();
         self.send_excerpts(copies, out);
         Some(self.sealed)
+    }
+
+    /// Whether everything in the frame that was sealed last is in another node's journal too before anybody is answered.
+    #[must_use]
+    pub const fn is_backed(&self) -> bool {
+        self.is_backed
     }
 
     /// What is to be sent to other lifetimes.
@@ -253,6 +263,11 @@ enum Drops {
 }
 
 impl Shard {
+    /// Whether another node has what is here: its owner, or a copy that replies wait for.
+    fn is_backed(&self) -> bool {
+        self.following.is_some() || self.targets.iter().any(|target| target.required.is_some() && !target.is_broken)
+    }
+
     pub(crate) fn head(&self) -> Head {
         Head { shard: self.id, epoch: self.epoch, seq: self.seq, time: self.latest, floor: self.floor }
     }

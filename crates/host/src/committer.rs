@@ -1,5 +1,6 @@
 //! Group commit: one thread takes the open frame, journals it and tells everybody who waits. While it writes, the next frame
-//! fills, so a slow disk makes frames larger and not the queue longer.
+//! fills, so a slow disk makes frames larger and not the queue longer. Copies on other nodes are sent their sections before the write,
+//! so both journals are written at the same time.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, mpsc};
@@ -10,10 +11,10 @@ use drl_store::{CommitSync, WriteError};
 
 use crate::clock;
 use crate::error::Stopped;
-use crate::inner::{Committer, Inner, Phase};
+use crate::inner::{Committer, Inner, Phase, State};
 use crate::options::JournalSync;
 
-/// How long a commit may stay off the disk with `interval`: what a power cut costs is bounded by it, and one fsync per 50 ms
+/// How long a commit that is not synced may stay off the disk: what a power cut costs is bounded by it, and one fsync per 50 ms
 /// takes well under a percent of the disk's time.
 const SYNC_EVERY: Duration = Duration::from_millis(50);
 
@@ -24,36 +25,41 @@ pub(crate) const CLOSED: &str = "closed";
 struct Sealed {
     commit: CommitNo,
     rows: u64,
+    sync: CommitSync,
 }
 
 /// The committer's thread: runs until the host closes or a write fails.
 pub(crate) fn run(inner: &Arc<Inner>) {
-    let sync = match inner.options.journal_sync {
-        JournalSync::Auto | JournalSync::Commit => CommitSync::Now,
-        JournalSync::Interval => CommitSync::Later,
-    };
     let mut frame = Vec::new();
+    let mut written = None;
     loop {
-        match next_frame(inner, &mut frame) {
+        match next_frame(inner, written, &mut frame) {
             Err(_) => return,
             Ok(None) => return close(inner),
             Ok(Some(sealed)) => {
-                if let Err(failed) = commit(inner, &sealed, &frame, sync) {
+                if let Err(failed) = commit(inner, &sealed, &frame) {
                     return inner.stop(&failed.to_string());
                 }
+                written = Some(sealed.commit);
             }
         }
     }
 }
 
-/// Waits for something to commit and encodes it. `None` when the host closes and everything is committed.
-fn next_frame(inner: &Inner, frame: &mut Vec<u8>) -> Result<Option<Sealed>, Stopped> {
+/// Says what was written, waits for something to commit and encodes it. `None` when the host closes and everything is committed.
+fn next_frame(inner: &Inner, written: Option<CommitNo>, frame: &mut Vec<u8>) -> Result<Option<Sealed>, Stopped> {
     let mut state = inner.lock()?;
+    if let Some(commit) = written {
+        state.ledger.committed(commit, clock::monotonic());
+        inner.deliver(&mut state);
+    }
     loop {
         let rows = state.ledger.open_rows() as u64;
         if let Some(commit) = state.ledger.seal(inner.configuration.revision(), frame) {
             state.open_since = (!state.ledger.is_clean()).then(clock::monotonic);
-            let sealed = Sealed { commit, rows: rows - state.ledger.open_rows() as u64 };
+            let (rows, sync) = (rows - state.ledger.open_rows() as u64, sync(inner, &state));
+            let sealed = Sealed { commit, rows, sync };
+            inner.carry(&mut state);
             drop(state);
             inner.progress.take();
             return Ok(Some(sealed));
@@ -67,9 +73,22 @@ fn next_frame(inner: &Inner, frame: &mut Vec<u8>) -> Result<Option<Sealed>, Stop
     }
 }
 
-fn commit(inner: &Inner, sealed: &Sealed, frame: &[u8], sync: CommitSync) -> Result<(), WriteError> {
+/// Whether the frame that was just sealed must be on disk before anybody is answered: a shard that has a copy on another node loses
+/// nothing when one machine loses power.
+fn sync(inner: &Inner, state: &State) -> CommitSync {
+    match inner.options.journal_sync {
+        JournalSync::Commit => CommitSync::Now,
+        JournalSync::Auto if !state.ledger.is_backed() => CommitSync::Now,
+        JournalSync::Auto | JournalSync::Interval => CommitSync::Later,
+    }
+}
+
+fn commit(inner: &Inner, sealed: &Sealed, frame: &[u8]) -> Result<(), WriteError> {
     let began = clock::monotonic();
-    inner.store.append(sealed.commit, frame, sync)?;
+    inner.store.append(sealed.commit, frame, sealed.sync)?;
+    if sealed.sync == CommitSync::Later {
+        inner.progress.leaves_unsynced(sealed.commit);
+    }
     let took = clock::monotonic().0.saturating_sub(began.0);
     inner.counts.frames.fetch_add(1, Ordering::Relaxed);
     inner.counts.frame_rows.fetch_add(sealed.rows, Ordering::Relaxed);
@@ -86,17 +105,17 @@ fn close(inner: &Inner) {
     }
 }
 
-/// The syncer's thread (`interval` only): puts the journal on disk every 50 ms until `until` is dropped or a write fails.
+/// The syncer's thread (not with `commit`): puts the journal on disk every 50 ms until `until` is dropped or a write fails.
 pub(crate) fn sync_at_intervals(inner: &Arc<Inner>, until: &mpsc::Receiver<()>) {
     let mut synced = CommitNo::default();
     while let Err(mpsc::RecvTimeoutError::Timeout) = until.recv_timeout(SYNC_EVERY) {
-        let committed = inner.progress.committed();
-        if committed == synced || inner.progress.stopped().is_some() {
+        let unsynced = inner.progress.unsynced();
+        if unsynced == synced || inner.progress.stopped().is_some() {
             continue;
         }
         if let Err(failed) = inner.store.sync() {
             return inner.stop(&failed.to_string());
         }
-        synced = committed;
+        synced = unsynced;
     }
 }

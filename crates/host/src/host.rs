@@ -2,6 +2,7 @@
 
 mod changing;
 mod deciding;
+mod replicating;
 
 use std::sync::{Arc, Condvar, Mutex};
 
@@ -14,8 +15,9 @@ use crate::error::{OpenError, Stopped};
 use crate::inner::{Committer, Inner, Phase, State};
 use crate::noted::Noted;
 use crate::options::{Cluster, HostOptions};
-use crate::ownership::{Ownership, Signals, ring};
+use crate::ownership::Ownership;
 use crate::progress::Progress;
+use crate::signals::Signals;
 use crate::stats::{Counts, Stats};
 use crate::stopper::Stopper;
 use crate::threads::Threads;
@@ -62,9 +64,9 @@ impl Host {
         cluster: &Cluster,
     ) -> Result<(Self, Ownership), OpenError> {
         let (recovered, found) = recovery::member(&*store, &options, cluster)?;
-        let (signals, heard) = Signals::channel();
+        let (signals, heard, letters) = Signals::channel();
         let host = Self::start(recovered, store, configuration, options, Some(signals))?;
-        let ownership = Ownership::new(Arc::clone(&host.inner), found, heard);
+        let ownership = Ownership::new(Arc::clone(&host.inner), found, heard, letters);
         Ok((host, ownership))
     }
 
@@ -141,6 +143,9 @@ impl Host {
         if let Ok(state) = inner.lock() {
             stats.counters = state.ledger.counters() as u64;
             stats.rows_pending = state.ledger.open_rows() as u64;
+            stats.rejections = state.ledger.rejections();
+            stats.unacked_cost =
+                self.inner.shards().iter().map(|shard| state.ledger.unacked_cost(shard)).max().unwrap_or(0);
             let age = |since: Nanos| Nanos(clock::monotonic().0.saturating_sub(since.0));
             stats.journal_lag = state.open_since.map_or(Nanos::ZERO, age);
         }
@@ -165,7 +170,7 @@ impl Host {
         if let Some(signals) = &self.inner.signals {
             signals.written(&mut state.ledger);
         }
-        ring(&self.inner, state);
+        self.inner.ring(state);
         (outcome == Outcome::Changed).then(|| state.ledger.open())
     }
 }

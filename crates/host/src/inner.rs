@@ -10,11 +10,12 @@ use drl_core::{IdentityKey, Nanos, ShardCount};
 use drl_engine::Ledger;
 use drl_store::Store;
 
+use crate::clock;
 use crate::error::Stopped;
 use crate::noted::Noted;
 use crate::options::HostOptions;
-use crate::ownership::Signals;
 use crate::progress::Progress;
+use crate::signals::Signals;
 use crate::stats::Counts;
 
 pub(crate) struct Inner {
@@ -67,6 +68,31 @@ impl Inner {
             self.progress.stop("a thread panicked while it held the counters; please report this with the log");
             self.progress.stopped().unwrap_or_else(|| Stopped { reason: Arc::from("a thread panicked") })
         })
+    }
+
+    /// Wakes the committer when it sleeps: the open frame has something.
+    pub(crate) fn ring(&self, state: &mut State) {
+        if state.open_since.is_none() {
+            state.open_since = Some(clock::monotonic());
+        }
+        if state.committer == Committer::Idle {
+            self.work.notify_one();
+        }
+    }
+
+    /// Carries away what the ledger has to say, and has it journaled what it took.
+    pub(crate) fn deliver(&self, state: &mut State) {
+        self.carry(state);
+        if !state.ledger.is_clean() {
+            self.ring(state);
+        }
+    }
+
+    /// Carries away what the ledger has to say.
+    pub(crate) fn carry(&self, state: &mut State) {
+        if let Some(signals) = &self.signals {
+            signals.carry(&mut state.ledger);
+        }
     }
 
     /// Stops everything: nobody is answered from here on, and every waiter is told why.

@@ -7,6 +7,7 @@
 //! [`Host`] is what front doors and the embedded limiter hold. The project's clocks are read in [`clock`] and nowhere else.
 
 mod ask;
+mod beat;
 mod checkpointer;
 pub mod clock;
 mod committer;
@@ -20,6 +21,7 @@ mod options;
 mod ownership;
 mod progress;
 mod recovery;
+mod signals;
 mod stats;
 mod stopper;
 mod threads;
@@ -30,6 +32,7 @@ pub use clock::boot_id;
 pub use error::{CheckError, NotHere, NotReleased, OpenError, Refused, Stopped};
 pub use host::Host;
 pub use options::{Cluster, HostOptions, JournalSync, UnknownClient};
-pub use ownership::{Ownership, Signal};
+pub use ownership::Ownership;
+pub use signals::{Heard, Letters, Signal};
 pub use stats::Stats;
 pub use stopper::Stopper;

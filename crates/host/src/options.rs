@@ -43,7 +43,7 @@ pub struct Cluster {
 /// When a frame is forced to disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum JournalSync {
-    /// With every commit while no follower has a copy (always, on one node). Default.
+    /// With every commit that has a shard without a copy in sync (on one node: always), else every 50 ms. Default.
     #[default]
     Auto,
     /// With every commit.

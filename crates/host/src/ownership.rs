@@ -6,61 +6,26 @@ use std::sync::Arc;
 use drl_core::{CommitNo, Epoch, Nanos, ShardId};
 use drl_engine::Ledger;
 use drl_engine::ownership::{Closed, Fact, Found, Moment, Origin, ShardClock, Written};
+use drl_engine::replication::Order;
 use drl_store::Record;
-use tokio::sync::mpsc;
 
 use crate::clock;
-use crate::error::{NotHere, Stopped};
+use crate::error::Stopped;
 use crate::facts;
-use crate::inner::{Committer, Inner, State};
-
-/// Things that happen under the host's lock and that ownership wants to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// The first admission of a shard that was never written to.
-    Written(ShardId),
-    /// A request named a higher epoch than this node knows.
-    HigherEpoch(ShardId),
-}
-
-/// Signals that wait. One that finds no room is dropped: a shard that is frozen says itself whether it was written, and who knows
-/// of a higher epoch asks again.
-const SIGNALS_MAX: usize = 4_096;
-
-/// The host's end of the signals.
-pub(crate) struct Signals(mpsc::Sender<Signal>);
-
-impl Signals {
-    pub(crate) fn channel() -> (Self, mpsc::Receiver<Signal>) {
-        let (sender, receiver) = mpsc::channel(SIGNALS_MAX);
-        (Self(sender), receiver)
-    }
-
-    /// Tells of shards that were written to for the first time.
-    pub(crate) fn written(&self, ledger: &mut Ledger) {
-        for shard in ledger.take_first_written() {
-            let _ = self.0.try_send(Signal::Written(shard));
-        }
-    }
-
-    /// Tells of what a refusal says about this node.
-    pub(crate) fn refused(&self, refusal: &NotHere) {
-        if let NotHere::Behind { shard } = refusal {
-            let _ = self.0.try_send(Signal::HigherEpoch(*shard));
-        }
-    }
-}
+use crate::inner::Inner;
+use crate::signals::{Heard, Letters};
 
 /// Tells a host what it owns. There is one for each host.
 pub struct Ownership {
     inner: Arc<Inner>,
     found: Option<Found>,
-    signals: Option<mpsc::Receiver<Signal>>,
+    heard: Option<Heard>,
+    letters: Option<Letters>,
 }
 
 impl Ownership {
-    pub(crate) const fn new(inner: Arc<Inner>, found: Found, signals: mpsc::Receiver<Signal>) -> Self {
-        Self { inner, found: Some(found), signals: Some(signals) }
+    pub(crate) const fn new(inner: Arc<Inner>, found: Found, heard: Heard, letters: Letters) -> Self {
+        Self { inner, found: Some(found), heard: Some(heard), letters: Some(letters) }
     }
 
     /// What recovery found in the directory; the first time it is asked.
@@ -69,8 +34,13 @@ impl Ownership {
     }
 
     /// The signals; the first time they are asked for.
-    pub fn take_signals(&mut self) -> Option<mpsc::Receiver<Signal>> {
-        self.signals.take()
+    pub fn take_signals(&mut self) -> Option<Heard> {
+        self.heard.take()
+    }
+
+    /// What is to be carried to other nodes; the first time it is asked for. As long as nobody carries it, no shard gets a copy.
+    pub fn take_letters(&mut self) -> Option<Letters> {
+        self.letters.take()
     }
 
     /// Resolves when the host has stopped.
@@ -97,12 +67,9 @@ impl Ownership {
     ) -> Result<Option<CommitNo>, Stopped> {
         let mut state = self.inner.lock()?;
         state.ledger.activate(shard, epoch, origin, clock);
-        if origin != Origin::Cold {
-            return Ok(None);
-        }
-        let commit = state.ledger.open();
-        ring(&self.inner, &mut state);
-        Ok(Some(commit))
+        let commit = (origin == Origin::Cold).then(|| state.ledger.open());
+        self.inner.deliver(&mut state);
+        Ok(commit)
     }
 
     /// Does not answer for a shard from now on.
@@ -111,6 +78,7 @@ impl Ownership {
     /// [`Stopped`]
     pub fn close(&self, shard: ShardId, closed: Closed) -> Result<(), Stopped> {
         self.inner.lock()?.ledger.close(shard, closed);
+        self.inner.progress.moved();
         Ok(())
     }
 
@@ -132,12 +100,26 @@ impl Ownership {
         Ok(())
     }
 
+    /// Does what is ordered about copies of shards. Replies that waited may leave afterwards.
+    ///
+    /// # Errors
+    /// [`Stopped`]
+    pub fn obey(&self, order: Order) -> Result<(), Stopped> {
+        let mut state = self.inner.lock()?;
+        state.ledger.obey(order, clock::monotonic());
+        self.inner.deliver(&mut state);
+        drop(state);
+        self.inner.progress.moved();
+        Ok(())
+    }
+
     /// Answers until then, by `CLOCK_BOOTTIME`; zero: not at all.
     ///
     /// # Errors
     /// [`Stopped`]
     pub fn set_deadline(&self, deadline: Nanos) -> Result<(), Stopped> {
         self.inner.lock()?.ledger.set_deadline(deadline);
+        self.inner.progress.moved();
         Ok(())
     }
 
@@ -181,15 +163,5 @@ impl Ownership {
             }
             Err(interrupted) => Err(Stopped { reason: interrupted.to_string().into() }),
         }
-    }
-}
-
-/// Wakes the committer when it sleeps.
-pub(crate) fn ring(inner: &Inner, state: &mut State) {
-    if state.open_since.is_none() {
-        state.open_since = Some(clock::monotonic());
-    }
-    if state.committer == Committer::Idle {
-        inner.work.notify_one();
     }
 }

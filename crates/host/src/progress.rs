@@ -12,11 +12,15 @@ use crate::error::Stopped;
 pub(crate) struct Progress {
     /// The same number as in the channel, for those who need not wait.
     committed: AtomicU64,
+    /// The last commit that was not synced when it was answered.
+    unsynced: AtomicU64,
     state: watch::Sender<State>,
     /// For those who wait for the end alone: a commit does not wake them.
     end: watch::Sender<Option<Stopped>>,
     /// Rung when the open frame was taken, and when the host stops.
     taken: watch::Sender<()>,
+    /// Rung when a copy has acknowledged something, or has not to any more.
+    moved: watch::Sender<()>,
 }
 
 #[derive(Debug, Clone)]
@@ -28,12 +32,20 @@ struct State {
 impl Progress {
     pub(crate) fn new(committed: CommitNo) -> Self {
         let state = watch::Sender::new(State { committed, stopped: None });
-        let (end, taken) = (watch::Sender::new(None), watch::Sender::new(()));
-        Self { committed: AtomicU64::new(committed.0), state, end, taken }
+        let (end, taken, moved) = (watch::Sender::new(None), watch::Sender::new(()), watch::Sender::new(()));
+        Self { committed: AtomicU64::new(committed.0), unsynced: AtomicU64::new(0), state, end, taken, moved }
     }
 
     pub(crate) fn committed(&self) -> CommitNo {
         CommitNo(self.committed.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn unsynced(&self) -> CommitNo {
+        CommitNo(self.unsynced.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn leaves_unsynced(&self, commit: CommitNo) {
+        self.unsynced.store(commit.0, Ordering::Release);
     }
 
     pub(crate) fn advance(&self, commit: CommitNo) {
@@ -52,6 +64,17 @@ impl Progress {
             self.end.send_replace(self.stopped());
         }
         self.taken.send_replace(());
+        self.moved.send_replace(());
+    }
+
+    /// Replies that waited for acknowledgements may leave, or never will.
+    pub(crate) fn moved(&self) {
+        self.moved.send_replace(());
+    }
+
+    /// Hears of all of that from now on.
+    pub(crate) fn moves(&self) -> watch::Receiver<()> {
+        self.moved.subscribe()
     }
 
     /// The open frame was taken: there is room in the next one.

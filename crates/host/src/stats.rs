@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use drl_core::Nanos;
+use drl_engine::replication::Rejections;
 use drl_limits::{Decision, Reason};
 
 /// A reading of everything a host counts.
@@ -28,6 +29,10 @@ pub struct Stats {
     /// Age of what waits for its commit; zero when nothing does.
     pub journal_lag: Nanos,
     pub counters: u64,
+    /// The most that a shard has answered ahead of its acknowledgement, in class `async`: what its loss may admit too much.
+    pub unacked_cost: u64,
+    /// What other nodes sent and was not taken.
+    pub rejections: Rejections,
     pub checkpoints: u64,
     /// Why counters were given up at the last start; empty when the journal was whole.
     pub doubts: Vec<String>,

@@ -1,5 +1,5 @@
-//! The host's threads: one that commits, one that checkpoints and, with `interval`, one that syncs. They end when their owner is
-//! dropped, and what is open is committed first.
+//! The host's threads: one that commits, one that checkpoints, one that syncs where commits do not, and in a cluster one that beats.
+//! They end when their owner is dropped, and what is open is committed first.
 
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -7,7 +7,7 @@ use std::thread;
 use crate::error::OpenError;
 use crate::inner::{Inner, Phase};
 use crate::options::JournalSync;
-use crate::{checkpointer, committer};
+use crate::{beat, checkpointer, committer};
 
 /// The host's threads and the bells that end them: dropping a bell is how it rings.
 pub(crate) struct Threads {
@@ -23,7 +23,17 @@ impl Threads {
         threads.spawn("drl-committer", move || committer::run(&shared))?;
         let (shared, bell) = (Arc::clone(inner), threads.bell());
         threads.spawn("drl-checkpoint", move || checkpointer::run(&shared, &bell))?;
-        if inner.options.journal_sync == JournalSync::Interval {
+        let is_member = inner.signals.is_some();
+        if is_member {
+            let (shared, bell) = (Arc::clone(inner), threads.bell());
+            threads.spawn("drl-beat", move || beat::run(&shared, &bell))?;
+        }
+        let leaves_unsynced = match inner.options.journal_sync {
+            JournalSync::Auto => is_member,
+            JournalSync::Commit => false,
+            JournalSync::Interval => true,
+        };
+        if leaves_unsynced {
             let (shared, bell) = (Arc::clone(inner), threads.bell());
             threads.spawn("drl-syncer", move || committer::sync_at_intervals(&shared, &bell))?;
         }

@@ -171,6 +171,8 @@ impl Book {
         let seat = |versioned: &Versioned| Seat {
             epoch: versioned.record.epoch,
             owner: versioned.record.owner.clone(),
+            follower: versioned.record.follower.clone(),
+            in_sync: versioned.record.in_sync,
             cold: versioned.record.cold,
         };
         let seats = self.records.iter().map(|read| read.as_ref()?.value.as_ref().map(seat)).collect();

@@ -10,6 +10,7 @@ use std::time::Duration;
 use drl_coordination::{Compare, Coordination, Grant, Header, Keeper, Keys, Op, Place, Ttl, Txn, TxnError};
 use drl_core::{Nanos, NodeId, ShardId};
 use drl_engine::ownership::{ClusterId, Event, Holder, NodeAgent, Outcome, Token, Transaction};
+use drl_engine::replication::{News, Silence};
 use drl_host::{Ownership, Signal};
 use rand::Rng;
 use tokio::sync::{mpsc, watch};
@@ -34,6 +35,7 @@ pub(crate) struct Board {
     pub(crate) standing: watch::Sender<Standing>,
     pub(crate) departure: watch::Sender<Option<Departure>>,
     pub(crate) stopped: watch::Sender<Option<Stopped>>,
+    pub(crate) stamped: watch::Sender<u64>,
 }
 
 pub(crate) struct Driver {
@@ -69,6 +71,8 @@ pub(crate) struct State {
     distrust: Option<String>,
     /// Shards that were taken over without their counters, and not spoken of yet.
     taken_cold: usize,
+    /// Shards that were taken over with their counters, and not spoken of yet.
+    taken_warm: usize,
 }
 
 impl Driver {
@@ -133,10 +137,22 @@ impl Driver {
             Input::WatchEnded { fault: None } => Some(Event::WatchBroken),
             Input::Signal(Signal::Written(shard)) => Some(Event::Written { shard }),
             Input::Signal(Signal::HigherEpoch(shard)) => self.higher_epoch(shard),
+            Input::Signal(Signal::Copies(news)) => Some(self.hear(news)),
             Input::Drain => Some(Event::Drain),
             Input::Leave => None,
             Input::HostStopped => Some(Event::StoreFailed),
         }
+    }
+
+    fn hear(&mut self, news: News) -> Event {
+        match &news {
+            News::Stamped { revision } => drop(self.board.stamped.send_replace(*revision)),
+            News::Silence { of, silence: Silence::Silent, .. } => {
+                tracing::warn!(node = %of.node, "a node that shares shards with this one is silent");
+            }
+            _ => {}
+        }
+        Event::Copies(news)
     }
 
     /// Anybody may name an epoch that never was, so the reading that follows is paced; until then who names it is told to ask again.

@@ -9,8 +9,8 @@ use drl_coordination::{
 };
 use drl_core::{CommitNo, ShardId};
 use drl_engine::ownership::{Event, Fact, Token, Transaction};
-use drl_host::{Ownership, Signal};
-use tokio::sync::mpsc;
+use drl_host::{Heard, Ownership, Signal};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::translate::Kind;
@@ -156,11 +156,27 @@ impl Errands {
     }
 
     /// Passes on what the host says.
-    pub(crate) fn listen(&mut self, mut signals: mpsc::Receiver<Signal>) {
+    pub(crate) fn listen(&mut self, mut signals: Heard) {
         let inputs = self.inputs.clone();
         self.running.spawn(async move {
-            while let Some(signal) = signals.recv().await {
+            while let Some(signal) = signals.next().await {
                 if inputs.send(Input::Signal(signal)).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Reports which policies this node runs.
+    pub(crate) fn follow(&mut self, mut policies: watch::Receiver<u64>) {
+        let inputs = self.inputs.clone();
+        self.running.spawn(async move {
+            loop {
+                let revision = *policies.borrow_and_update();
+                if inputs.send(Input::Event(Event::Policies { revision })).await.is_err() {
+                    return;
+                }
+                if policies.changed().await.is_err() {
                     return;
                 }
             }

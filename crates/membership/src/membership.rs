@@ -29,6 +29,8 @@ pub struct MemberOptions {
     pub shards: ShardCount,
     pub authority: Authority,
     pub version: String,
+    /// How many nodes have the counters of a shard.
+    pub copies: Copies,
     /// For each call to the store.
     pub within: Duration,
 }
@@ -73,6 +75,7 @@ pub struct Membership {
     standing: watch::Receiver<Standing>,
     departure: watch::Receiver<Option<Departure>>,
     stopped: watch::Receiver<Option<Stopped>>,
+    stamped: watch::Receiver<u64>,
     stage: Mutex<Stage>,
 }
 
@@ -105,24 +108,27 @@ impl Membership {
         let (standing, standing_reader) = watch::channel(Standing::default());
         let (departure, departure_reader) = watch::channel(None);
         let (stopped, stopped_reader) = watch::channel(None);
-        let board = Board { placement, standing, departure, stopped };
+        let (stamped, stamped_reader) = watch::channel(0);
+        let board = Board { placement, standing, departure, stopped, stamped };
         Ok(Self {
             inputs: sender,
             placement: placement_reader,
             standing: standing_reader,
             departure: departure_reader,
             stopped: stopped_reader,
+            stamped: stamped_reader,
             stage: Mutex::new(Stage::Prepared(Box::new(Prepared { coordination, keys, options, ttl, board, inputs }))),
         })
     }
 
     /// Takes a session, reads everything, claims what the plan gives to this node, and goes on doing so. Returns at once; see
-    /// [`Membership::standing`]. Only the first call does anything. To be called in a tokio runtime.
-    pub fn join(&self, mut ownership: Ownership, addresses: NodeAddresses) {
+    /// [`Membership::standing`]. `policies` is the revision up to which this node runs the policies of the cluster: it takes over from
+    /// nobody that decided by later ones. Only the first call does anything. To be called in a tokio runtime.
+    pub fn join(&self, mut ownership: Ownership, addresses: NodeAddresses, policies: watch::Receiver<u64>) {
         let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         let Stage::Prepared(prepared) = std::mem::replace(&mut *stage, Stage::Left) else { return };
         let Prepared { coordination, keys, options, ttl, board, inputs } = *prepared;
-        let MemberOptions { node, shards, authority, version, within } = options;
+        let MemberOptions { node, shards, authority, version, copies, within } = options;
         let (found, signals) = (ownership.take_found(), ownership.take_signals());
         let ownership = Arc::new(ownership);
         let mut errands =
@@ -130,9 +136,10 @@ impl Membership {
         if let Some(signals) = signals {
             errands.listen(signals);
         }
+        errands.follow(policies);
         errands.attend();
         let driver = Driver {
-            agent: NodeAgent::new(Identity { node: node.clone(), shards, authority, copies: Copies::One }),
+            agent: NodeAgent::new(Identity { node: node.clone(), shards, authority, copies }),
             ownership,
             coordination,
             keys,
@@ -160,6 +167,12 @@ impl Membership {
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.standing.clone()
+    }
+
+    /// The highest revision of policies that another owner decided by, as far as its copies here say.
+    #[must_use]
+    pub fn stamped(&self) -> watch::Receiver<u64> {
+        self.stamped.clone()
     }
 
     /// Resolves when this node answers for nothing any more.

@@ -23,6 +23,10 @@ pub struct Placement {
 pub struct Seat {
     pub epoch: Epoch,
     pub owner: Holder,
+    /// Who has a copy, or is about to.
+    pub follower: Option<Holder>,
+    /// The copy is complete, and no admission leaves without it.
+    pub in_sync: bool,
     /// Its counters were lost and count as used up.
     pub cold: bool,
 }

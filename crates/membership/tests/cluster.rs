@@ -2,15 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use drl_configuration::{InMemory, Selector};
+use drl_configuration::{ConfigurationService, InMemory, Selector};
 use drl_coordination::{ClusterId, ClusterName, Coordination, Embedded, Entry, Keys, Op, Txn};
 use drl_core::{ClientId, Cost, Epoch, LimitKey, Namespace, NodeId, ShardCount};
-use drl_host::{Action, Ask, CheckError, Cluster, Host, HostOptions, NotHere, PolicyOf, clock};
+use drl_engine::ownership::{Copies, Holder};
+use drl_host::{Action, Ask, CheckError, Cluster, Host, HostOptions, Letters, NotHere, PolicyOf, clock};
 use drl_limits::{Limit, Policy, PolicySpec};
-use drl_membership::{ClusterSettings, MemberOptions, Membership, NodeAddresses, Standing, Wishes};
+use drl_membership::{ClusterSettings, MemberOptions, Membership, NodeAddresses, Placement, Standing, Wishes};
 use drl_store::{Crash, MemoryStore};
 use tokio::time::timeout;
 
@@ -20,18 +22,53 @@ const CALL: Duration = Duration::from_secs(2);
 struct World {
     store: Embedded,
     keys: Keys,
+    network: Network,
+}
+
+/// Carries letters between the hosts that run.
+#[derive(Clone, Default)]
+struct Network(Arc<Mutex<BTreeMap<NodeId, Host>>>);
+
+impl Network {
+    fn connect(&self, node: NodeId, host: Host, mut letters: Letters) {
+        self.0.lock().unwrap().insert(node, host);
+        let network = self.clone();
+        tokio::spawn(async move {
+            while let Some(letter) = letters.next().await {
+                let host = network.0.lock().unwrap().get(&letter.to.node).cloned();
+                if let Some(host) = host {
+                    let _ = host.receive(letter);
+                }
+            }
+        });
+    }
+
+    /// Nothing reaches a node any more.
+    fn cut_off(&self, node: &NodeId) {
+        self.0.lock().unwrap().remove(node);
+    }
+
+    /// A process is gone, and those that talk to it notice.
+    fn hang_up(&self, gone: &Holder) {
+        let left: Vec<Host> = self.0.lock().unwrap().values().cloned().collect();
+        for host in left {
+            host.is_refused(gone);
+        }
+    }
 }
 
 struct Node {
     host: Host,
     membership: Membership,
     disk: Arc<MemoryStore>,
+    id: NodeId,
+    network: Network,
 }
 
 impl World {
     fn new() -> Self {
         let store = Embedded::with_clock(ClusterId(7), clock::monotonic);
-        Self { store, keys: Keys::new(&ClusterName::new("test").unwrap()) }
+        Self { store, keys: Keys::new(&ClusterName::new("test").unwrap()), network: Network::default() }
     }
 
     async fn start(&self, name: &str, disk: Arc<MemoryStore>) -> Node {
@@ -44,17 +81,23 @@ impl World {
         configuration.set(Namespace::DEFAULT, Selector::Default, policy).unwrap();
         let options = HostOptions { shards: settings.shards, ..HostOptions::new("boot".to_owned()) };
         let cluster = Cluster { name: "test".to_owned(), identity: settings.identity };
-        let (host, ownership) = Host::open_member(disk.clone(), Arc::new(configuration), options, &cluster).unwrap();
+        let policies = configuration.watch();
+        let (host, mut ownership) =
+            Host::open_member(disk.clone(), Arc::new(configuration), options, &cluster).unwrap();
+        let id = NodeId::new(name).unwrap();
+        self.network.connect(id.clone(), host.clone(), ownership.take_letters().unwrap());
         let options = MemberOptions {
-            node: NodeId::new(name).unwrap(),
+            node: id.clone(),
             shards: settings.shards,
             authority: settings.authority,
             version: "0".to_owned(),
+            copies: Copies::Two,
             within: CALL,
         };
         let membership = Membership::new(coordination, self.keys.clone(), options).unwrap();
-        membership.join(ownership, NodeAddresses { grpc: format!("{name}:1"), ..NodeAddresses::default() });
-        Node { host, membership, disk }
+        let addresses = NodeAddresses { grpc: format!("{name}:1"), ..NodeAddresses::default() };
+        membership.join(ownership, addresses, policies);
+        Node { host, membership, disk, id, network: self.network.clone() }
     }
 }
 
@@ -67,6 +110,13 @@ impl Node {
         }
     }
 
+    async fn until_placed(&self, what: &str, holds: impl Fn(&Placement) -> bool) {
+        let mut placement = self.membership.placement();
+        if let Err(elapsed) = timeout(SOON, placement.wait_for(|placement| holds(placement))).await {
+            panic!("{what}: {elapsed}, {:?}", self.membership.placement().borrow().clone());
+        }
+    }
+
     async fn check(&self, client: &str) -> Result<bool, CheckError> {
         let key = LimitKey::new(Namespace::DEFAULT, ClientId::new(client.as_bytes()).unwrap());
         let (policy, epoch) = (PolicyOf::Configured, Epoch(0));
@@ -76,8 +126,10 @@ impl Node {
 
     /// kill -9: the session stays until it expires by itself, and nothing more is written.
     async fn kill_9(self) -> Arc<MemoryStore> {
-        let Self { host, membership, disk } = self;
+        let generation = self.membership.standing().borrow().generation.expect("it has a session");
+        let Self { host, membership, disk, id, network } = self;
         disk.crash(Crash::Process);
+        network.cut_off(&id);
         drop((membership, host));
         // A process takes all of its threads along; here they end one after the other.
         let is_gone = async {
@@ -86,6 +138,7 @@ impl Node {
             }
         };
         timeout(SOON, is_gone).await.expect("everything that belongs to the process ends");
+        network.hang_up(&Holder { node: id, generation });
         disk.crash(Crash::Process);
         disk
     }
@@ -188,6 +241,85 @@ async fn a_node_that_drains_gives_away_what_nobody_has_used() {
     assert_eq!((departure.named, departure.others), (0, 1));
     two.until("the other one has everything", |standing| standing.answering == 64).await;
     one.membership.leave(SOON).await;
-    let gone = |placement: &Arc<drl_membership::Placement>| placement.nodes.len() == 1;
+    let gone = |placement: &Arc<Placement>| placement.nodes.len() == 1;
     timeout(SOON, two.membership.placement().wait_for(gone)).await.unwrap().unwrap();
+}
+
+fn is_in_sync(placement: &Placement) -> bool {
+    placement.seats.iter().flatten().filter(|seat| seat.in_sync).count() == 64
+}
+
+/// Asks until somebody answers; how many were allowed.
+async fn allowed_soon(nodes: &[&Node], client: &str, checks: usize) -> usize {
+    let mut allowed = 0;
+    for _ in 0..checks {
+        let mut placement = nodes[0].membership.placement();
+        let answered = async {
+            loop {
+                for node in nodes {
+                    if let Ok(answer) = node.check(client).await {
+                        return answer;
+                    }
+                }
+                // A shard that moves is placed anew; one that only changes its copy is not said.
+                let _ = timeout(Duration::from_millis(5), placement.changed()).await;
+            }
+        };
+        allowed += usize::from(timeout(SOON, answered).await.expect("somebody answers"));
+    }
+    allowed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_of_an_owner_costs_its_clients_nothing_but_a_moment() {
+    let world = World::new();
+    let one = world.start("n1", Arc::default()).await;
+    let (two, three) = (world.start("n2", Arc::default()).await, world.start("n3", Arc::default()).await);
+    one.until_placed("every shard has a copy", is_in_sync).await;
+    for client in 0..24 {
+        assert_eq!(allowed_soon(&[&one, &two, &three], &client.to_string(), 6).await, 6);
+    }
+    one.until_placed("and goes on having one", is_in_sync).await;
+    one.kill_9().await;
+    for client in 0..24 {
+        assert_eq!(allowed_soon(&[&two, &three], &client.to_string(), 10).await, 4);
+    }
+    two.until_placed("the two that are left have copies of each other", is_in_sync).await;
+    three.kill_9().await;
+    for client in 24..36 {
+        assert_eq!(allowed_soon(&[&two], &client.to_string(), 6).await, 6);
+    }
+    for client in 0..24 {
+        assert_eq!(allowed_soon(&[&two], &client.to_string(), 2).await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_node_can_be_replaced_by_a_new_one_with_an_empty_disk() {
+    let world = World::new();
+    let mut nodes = Vec::new();
+    for name in ["n1", "n2", "n3"] {
+        nodes.push(world.start(name, Arc::default()).await);
+    }
+    nodes[0].until_placed("every shard has a copy", is_in_sync).await;
+    for client in 0..24 {
+        assert_eq!(allowed_soon(&nodes.iter().collect::<Vec<_>>(), &client.to_string(), 4).await, 4);
+    }
+    for (at, name) in ["n4", "n5", "n6"].into_iter().enumerate() {
+        nodes.push(world.start(name, Arc::default()).await);
+        let leaves = nodes.remove(0);
+        let departure = leaves.membership.drain(SOON).await.expect("it can give everything away");
+        assert_eq!(departure.named, 0, "{at}");
+        leaves.membership.leave(SOON).await;
+        let id = leaves.id.clone();
+        leaves.kill_9().await;
+        let is_out = |placement: &Placement| is_in_sync(placement) && !placement.nodes.contains_key(&id);
+        nodes[0].until_placed("every shard has a copy again", is_out).await;
+        for client in 0..24 {
+            assert_eq!(allowed_soon(&nodes.iter().collect::<Vec<_>>(), &client.to_string(), 1).await, 1, "{at}");
+        }
+    }
+    for client in 0..24 {
+        assert_eq!(allowed_soon(&nodes.iter().collect::<Vec<_>>(), &client.to_string(), 9).await, 3);
+    }
 }

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use drl_configuration::ConfigurationService as _;
 use drl_coordination::{ClusterName, Coordination, Keys};
 use drl_core::{Nanos, NodeId};
+use drl_engine::ownership::Copies;
 use drl_host::{Cluster, Host, Ownership, UnknownClient, clock};
 use drl_membership::{
     ClusterSettings, Departure, MemberOptions, Membership, NodeAddresses, Placement, SettingsError, Wishes,
@@ -70,6 +72,7 @@ pub(crate) async fn prepare(join: JoinOptions, node: NodeId, store: Arc<dyn Stor
         shards: settings.shards,
         authority: settings.authority,
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        copies: Copies::One,
         within: CALL_TIMEOUT,
     };
     let membership = Membership::new(coordination, keys, options)?;
@@ -132,7 +135,7 @@ impl Member for ClusterMember {
             http: Some(addresses.http.to_string()),
             resp: addresses.resp.map(|resp| resp.to_string()),
         };
-        self.membership.join(ownership, addresses);
+        self.membership.join(ownership, addresses, self.policies.watch());
     }
 
     fn standing(&self) -> Standing {

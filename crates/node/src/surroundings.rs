@@ -80,7 +80,13 @@ impl Surroundings {
 /// One node that owns every shard. It counts its epochs anew at each start, so whoever knows of the first one knows enough.
 fn alone(me: &NodeId, shards: ShardCount, addresses: Addresses) -> Placement {
     let generation = Generation(1);
-    let seat = Seat { epoch: Epoch(1), owner: Holder { node: me.clone(), generation }, cold: false };
+    let seat = Seat {
+        epoch: Epoch(1),
+        owner: Holder { node: me.clone(), generation },
+        follower: None,
+        in_sync: false,
+        cold: false,
+    };
     let addresses = NodeAddresses {
         grpc: addresses.grpc.to_string(),
         http: Some(addresses.http.to_string()),

@@ -16,7 +16,7 @@ use super::local::{Freeze, Role, Standing};
 use super::record::{Holder, ShardRecord};
 use crate::replication::Order;
 
-/// A hand-over that was given up is tried again after so long: a shard that is frozen answers nobody.
+/// A hand-over whose last frame was not acknowledged in time is tried again after so long: a shard that is frozen answers nobody.
 const TRY_AGAIN_AFTER: Nanos = Nanos::from_secs(20);
 
 /// How long a shard is frozen for its last frame to be acknowledged.
@@ -104,8 +104,11 @@ impl<B: Bugs> NodeAgent<B> {
             let Role::Frozen { stage: Freeze::Flushing { until }, .. } = self.locals[shard.index()].role else {
                 continue;
             };
-            if until <= turn.now.boottime || self.heir(shard).is_none() {
+            let is_late = until <= turn.now.boottime;
+            if is_late {
                 self.locals[shard.index()].stays_until = Nanos(turn.now.boottime.0.saturating_add(TRY_AGAIN_AFTER.0));
+            }
+            if is_late || self.heir(shard).is_none() {
                 self.thaw_one(shard, turn);
             }
         }

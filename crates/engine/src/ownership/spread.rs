@@ -1,7 +1,7 @@
 //! Spreading shards that were never written to: over nodes that join, and away from a node that drains.
 //!
 //! Rule (protocol, planned swap): a shard never written to may be swapped to anyone, because there is nothing to lose. It is frozen
-//! first: the first admission must not happen between the decision to hand over and the swap. A swap whose outcome is unknown
+//! first: the first admission must not happen between the decision to hand over and the swap. Nobody who says nothing is given a shard. A swap whose outcome is unknown
 //! stays frozen until the transaction, sent again, has an outcome; no time-out may force it. Shards that were written stay with
 //! their owner as long as it lives.
 
@@ -55,7 +55,10 @@ impl<B: Bugs> NodeAgent<B> {
         }
         let me = self.me.clone();
         let target = self.plan()?.get(shard)?.owner.clone()?;
-        (target != me).then_some(target)
+        // A node that died keeps its session for a while; a shard that it got meanwhile would wait for nobody.
+        let generation = self.known.node(&target)?.generation;
+        let is_lost = self.is_lost(&Holder { node: target.clone(), generation });
+        (target != me && !is_lost).then_some(target)
     }
 
     pub(super) fn written(&mut self, shard: ShardId) {

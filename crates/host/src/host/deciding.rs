@@ -2,14 +2,14 @@
 
 use drl_configuration::RateLimitConfiguration;
 use drl_core::caps::{BATCH_CHECKS_MAX, FRAME_ROWS_MAX};
-use drl_core::{KeyHash, ShardId, ShardTime};
+use drl_core::{KeyHash, Nanos, ShardId, ShardTime};
 use drl_engine::{Charge, Ledger, Outcome};
-use drl_limits::{Decision, Mode, OnUnavailable, Policy, Reason, Retry};
+use drl_limits::{Decision, Durability, Mode, OnUnavailable, Policy, Reason, Retry};
 
 use super::Host;
 use crate::ask::{Action, Answer, Ask, PolicyOf, Ticket};
 use crate::clock;
-use crate::error::{CheckError, NotReleased, Refused};
+use crate::error::{CheckError, Refused};
 use crate::options::UnknownClient;
 use crate::unknown::unknown;
 
@@ -84,7 +84,7 @@ impl Host {
         state.noted.begin();
         for (ask, located) in asks.iter().zip(&located) {
             let answer = state.ledger.stamp(located.shard, ask.epoch, now).map(|stamp| {
-                let (decision, changed) = decide_one(&mut state.ledger, ask, located, stamp.at, unknown_client);
+                let (decision, changed) = decide_one(&mut state.ledger, ask, located, (now, stamp.at), unknown_client);
                 if changed == Outcome::Changed && inner.signals.is_some() && state.noted.is_first(located.shard) {
                     ticket.decided.push((located.shard, stamp.epoch));
                 }
@@ -101,25 +101,6 @@ impl Host {
             decided.iter().filter_map(|answer| answer.as_ref().err()).for_each(|refusal| signals.refused(refusal));
         }
         Ok(ticket)
-    }
-
-    /// Waits until the answers that `ticket` stands for may leave.
-    ///
-    /// # Errors
-    /// [`NotReleased`] when they may not: their frame did not reach the journal, or this process does not own a shard any more.
-    pub async fn committed(&self, ticket: Ticket) -> Result<(), NotReleased> {
-        if let Some(commit) = ticket.commit {
-            self.inner.progress.wait(commit).await?;
-        }
-        if ticket.decided.is_empty() {
-            return Ok(());
-        }
-        let state = self.inner.lock()?;
-        let now = clock::monotonic();
-        for (shard, epoch) in ticket.decided {
-            state.ledger.may_leave(shard, epoch, now)?;
-        }
-        Ok(())
     }
 
     /// Decides one check and waits for its commit.
@@ -148,19 +129,23 @@ fn decide_one(
     ledger: &mut Ledger,
     ask: &Ask<'_>,
     located: &Located<'_>,
-    now: ShardTime,
+    (now, at): (Nanos, ShardTime),
     unknown_client: UnknownClient,
 ) -> (Decision, Outcome) {
     let (policy, revision) = match &located.policy {
         Found::Given(policy) => (*policy, 0),
         Found::Configured(found) => (&*found.policy, found.revision),
-        Found::Nothing => return (unknown(unknown_client, now), Outcome::Unchanged),
+        Found::Nothing => return (unknown(unknown_client, at), Outcome::Unchanged),
     };
     let charge = Charge { shard: located.shard, key: located.key, policy, cost: ask.cost };
-    let (mut decision, outcome) = match ask.action {
-        Action::Charge if !ask.cost.is_peek() => ledger.charge(charge, now),
-        _ => (ledger.peek(charge, now), Outcome::Unchanged),
+    let (mut decision, mut outcome) = match ask.action {
+        Action::Charge if !ask.cost.is_peek() => ledger.charge(charge, at),
+        _ => (ledger.peek(charge, at), Outcome::Unchanged),
     };
+    let is_ahead = outcome == Outcome::Changed && policy.durability() == Durability::Async;
+    if is_ahead && ledger.answers_ahead(located.shard, ask.cost, now) {
+        outcome = Outcome::Noted;
+    }
     decision.policy_revision = revision;
     // A policy that only watches denies nobody, also where nobody can decide.
     let is_shadow = policy.mode() == Mode::Shadow;

@@ -43,8 +43,7 @@ impl Driver {
                 self.errands.transact(token, transaction, txn);
             }
             Command::Persist { token, facts } => self.errands.persist(token, facts),
-            // Shards have one copy here: nothing is ever ordered.
-            Command::Copies(_) => {}
+            Command::Copies(order) => self.ownership.obey(order)?,
             Command::Activate { shard, epoch, origin, clock } => {
                 if let Some(commit) = self.ownership.activate(shard, epoch, origin, clock)? {
                     self.errands.journaled(shard, commit);
@@ -75,6 +74,7 @@ impl Driver {
                 self.board.stopped.send_replace(Some(Stopped { reason: reason.into() }));
             }
             Command::Report(Report::TakenCold { .. }) => self.state.taken_cold += 1,
+            Command::Report(Report::TakenWarm { .. }) => self.state.taken_warm += 1,
             Command::Report(report) => say(report),
         }
         Ok(None)
@@ -99,6 +99,10 @@ impl Driver {
         let shards = std::mem::take(&mut self.state.taken_cold);
         if shards > 0 {
             tracing::error!(shards, "taken over without their counters, which count as used up for a window");
+        }
+        let shards = std::mem::take(&mut self.state.taken_warm);
+        if shards > 0 {
+            tracing::warn!(shards, "taken over with their counters from an owner that is silent");
         }
         if let Some(placement) = self.book.take_placement() {
             self.board.placement.send_replace(Arc::new(placement));

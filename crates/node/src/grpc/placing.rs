@@ -169,7 +169,7 @@ mod tests {
         let seat = |owner: &Option<(&str, u64)>| {
             let (name, epoch) = (*owner)?;
             let owner = Holder { node: id(name), generation: Generation(1) };
-            Some(Seat { epoch: Epoch(epoch), owner, cold: false })
+            Some(Seat { epoch: Epoch(epoch), owner, follower: None, in_sync: false, cold: false })
         };
         Placement { revision, seats: owners.iter().map(seat).collect(), nodes: nodes.iter().map(node).collect() }
     }

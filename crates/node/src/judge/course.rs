@@ -102,7 +102,7 @@ mod tests {
     fn a_shard_that_this_node_has_not_heard_of_is_looked_up() {
         let unavailable = NotHere::Unavailable { shard: SHARD };
         let owner = Holder { node: node("n2"), generation: Generation(1) };
-        let seat = Seat { epoch: Epoch(4), owner, cold: false };
+        let seat = Seat { epoch: Epoch(4), owner, follower: None, in_sync: false, cold: false };
         assert_eq!(after_here(&unavailable, &node("n1"), Some(&seat)), Next::Ask(node("n2"), Epoch(4)));
         let waits = Next::Later(PATIENCE_WITHOUT_OWNER);
         assert_eq!(after_here(&unavailable, &node("n2"), Some(&seat)), waits);

@@ -10,6 +10,7 @@ use drl_limits::{Limit, PolicySpec};
 use drl_store::MemoryStore;
 
 use super::*;
+use crate::NotReleased;
 use crate::options::{Cluster, HostOptions};
 use crate::ownership::Ownership;
 

@@ -128,7 +128,15 @@ impl Trio {
             Some((id(node), placed))
         });
         let nodes: BTreeMap<_, _> = placed.collect();
-        let seat = |shard: u16| Some(Seat { epoch: Epoch(1), owner: holder(usize::from(shard) % NODES), cold: false });
+        let seat = |shard: u16| {
+            Some(Seat {
+                epoch: Epoch(1),
+                owner: holder(usize::from(shard) % NODES),
+                follower: None,
+                in_sync: false,
+                cold: false,
+            })
+        };
         self.placement.send_replace(Arc::new(Placement { revision: 1, seats: (0..SHARDS).map(seat).collect(), nodes }));
     }
 
@@ -136,7 +144,8 @@ impl Trio {
     pub(super) fn publish_owner(&self, shard: usize, node: usize, epoch: u64) {
         let mut placement = Placement::clone(&self.placement.borrow());
         placement.revision += 1;
-        placement.seats[shard] = Some(Seat { epoch: Epoch(epoch), owner: holder(node), cold: false });
+        placement.seats[shard] =
+            Some(Seat { epoch: Epoch(epoch), owner: holder(node), follower: None, in_sync: false, cold: false });
         self.placement.send_replace(Arc::new(placement));
     }
 
