@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use drl_configuration::ConfigurationService as _;
 use drl_coordination::{ClusterName, Coordination, Keys};
 use drl_core::{Nanos, NodeId};
 use drl_engine::ownership::Copies;
@@ -135,7 +134,8 @@ impl Member for ClusterMember {
             http: Some(addresses.http.to_string()),
             resp: addresses.resp.map(|resp| resp.to_string()),
         };
-        self.membership.join(ownership, addresses, self.policies.watch());
+        self.membership.join(ownership, addresses, self.policies.seen());
+        self.catch_up();
     }
 
     fn standing(&self) -> Standing {
@@ -181,6 +181,19 @@ impl Member for ClusterMember {
 }
 
 impl ClusterMember {
+    /// An owner whose copies are here may decide by policies that this node has not heard of yet. Should it take over, it must not wait
+    /// for them: so it looks for them at once.
+    fn catch_up(&self) {
+        let (mut stamped, policies) = (self.membership.stamped(), Arc::downgrade(&self.policies));
+        // It ends with the membership, or with the policies.
+        tokio::spawn(async move {
+            while stamped.changed().await.is_ok() {
+                let Some(policies) = policies.upgrade() else { return };
+                policies.look_again(*stamped.borrow_and_update());
+            }
+        });
+    }
+
     /// What the placement says when draining did not end.
     fn undrained(&self) -> Departure {
         let named = self.membership.standing().borrow().owned;
