@@ -33,6 +33,7 @@ mod planning;
 mod promise;
 mod reading;
 mod record;
+mod room;
 mod session;
 mod spread;
 mod stop;

@@ -13,7 +13,7 @@ use super::bugs::{Bug, Bugs};
 use super::clock::ShardClock;
 use super::command::{Closed, Command, Report};
 use super::event::Token;
-use super::local::{Freeze, Role, Stage, Written};
+use super::local::{Freeze, Local, Role, Stage, Written};
 use super::marker::{FloorState, Held, Origin};
 use super::pending::Pending;
 use super::promise::Promise;
@@ -135,8 +135,12 @@ impl<B: Bugs> NodeAgent<B> {
     /// Answers for every adopted shard whose time the last heartbeat covers.
     pub(super) fn activate_covered(&mut self, turn: &mut Turn<'_>) {
         self.activate_those(turn);
-        if self.locals.iter().any(|local| matches!(local.role, Role::Adopting { stage: Stage::Covering, .. })) {
-            // Callers wait: the next heartbeat does not.
+        let is_uncovered = |local: &Local| match local.role {
+            Role::Adopting { clock, stage: Stage::Covering, .. } => clock.time(self.deadline) > self.beats.time_hi,
+            _ => false,
+        };
+        if self.locals.iter().any(is_uncovered) {
+            // Callers wait: the next heartbeat does not. What waits for policies is covered, and no heartbeat brings those.
             self.beats.next = self.beats.next.min(turn.now.boottime);
         }
     }

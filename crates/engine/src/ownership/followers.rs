@@ -14,7 +14,7 @@
 
 use std::collections::BTreeSet;
 
-use drl_core::caps::{MOVES_IN_FLIGHT_MAX, TXN_RECORDS_MAX};
+use drl_core::caps::TXN_RECORDS_MAX;
 use drl_core::{Epoch, Nanos, NodeId, ShardId};
 
 use super::agent::{Copies, Leaving, NodeAgent, Turn};
@@ -78,8 +78,7 @@ impl<B: Bugs> NodeAgent<B> {
         self.leave_copies(turn);
         self.listen(turn);
         let mut batch: Vec<Change> = Vec::new();
-        let seeding = |local: &super::local::Local| local.seats.iter().any(|seat| seat.standing < Standing::Required);
-        let mut room = MOVES_IN_FLIGHT_MAX.saturating_sub(self.locals.iter().filter(|local| seeding(local)).count());
+        let mut room = self.room_for_copies();
         for shard in self.shards.iter() {
             let Some(versioned) = self.known.record(shard) else { continue };
             let (record, changed) = (versioned.record.clone(), versioned.changed);

@@ -1,6 +1,6 @@
 //! What a follower may acknowledge, and when.
 
-use drl_core::Epoch;
+use drl_core::{Epoch, ShardId};
 use drl_engine::Recoverer;
 use drl_engine::replication::{Body, Join, News, Order, Received, Start};
 
@@ -94,6 +94,26 @@ fn a_refusal_is_said_with_every_acknowledgement_until_the_shard_is_followed_anew
     let frame = ledgers.next_frame();
     let _ = ledgers.give(from_owner(frame));
     assert_eq!(last_ack(&mut ledgers).unwrap().refused, [(S, Epoch(6))], "the old epoch, against the new promise");
+}
+
+#[test]
+fn a_refusal_is_said_also_with_acknowledgements_of_frames_that_have_nothing_of_its_shard() {
+    let other = ShardId::new(2);
+    let mut ledgers = Ledgers::in_sync();
+    ledgers.own(1, other, 5);
+    ledgers.obey(1, Order::Seat { shard: other, to: n(2), start: Start::Anew });
+    ledgers.tick(1);
+    ledgers.settle();
+    ledgers.obey(2, Order::Unfollow { shard: S });
+    let frame = ledgers.next_frame();
+    let _ = ledgers.give(from_owner(frame));
+    assert_eq!(last_ack(&mut ledgers).unwrap().refused, [(S, Epoch(5))], "and this one is lost");
+    ledgers.charge(1, other, 1).unwrap();
+    ledgers.commit(1);
+    let frame = frames(&ledgers.letters()).pop().unwrap();
+    let _ = ledgers.give(from_owner(frame.clone()));
+    let ack = last_ack(&mut ledgers).unwrap();
+    assert_eq!((ack.number, ack.refused), (frame.number, vec![(S, Epoch(5))]), "it covers the frame before, too");
 }
 
 #[test]

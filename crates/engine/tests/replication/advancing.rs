@@ -71,6 +71,20 @@ fn nothing_is_decided_until_the_copy_has_joined_the_next_epoch() {
 }
 
 #[test]
+fn nothing_is_decided_while_something_of_the_old_epoch_is_under_way_or_it_would_never_end() {
+    let mut ledgers = Ledgers::in_sync();
+    ledgers.charge(1, S, 1).unwrap();
+    advance(&mut ledgers, 6, Some(2));
+    assert_eq!(epoch(&mut ledgers), Err(Refusal::Moving { shard: S }), "in the open frame");
+    ledgers.commit(1);
+    assert_eq!(epoch(&mut ledgers), Err(Refusal::Moving { shard: S }), "sent");
+    ledgers.settle();
+    ledgers.tick(1);
+    ledgers.settle();
+    assert_eq!(epoch(&mut ledgers), Ok(Epoch(6)));
+}
+
+#[test]
 fn a_copy_that_does_not_join_in_time_is_given_up_and_no_reply_leaves_before_it_is_dropped() {
     let mut ledgers = Ledgers::in_sync();
     advance(&mut ledgers, 6, Some(2));

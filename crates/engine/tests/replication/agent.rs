@@ -1,5 +1,5 @@
-//! The agent of node `n1`, and an etcd with one record that is the test. Facts are on disk at once and heartbeats succeed at once; a
-//! transaction that changes the record waits until the test says how it ended.
+//! The agent of node `n1`, and an etcd that is the test; it has one shard, or many that are alike. Facts are on disk at once and heartbeats
+//! succeed at once; a transaction that changes records waits until the test says how it ended.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ use crate::ledgers::{NOON, holder};
 
 pub(crate) const CLUSTER: ClusterId = ClusterId(1);
 pub(crate) const LEASE: LeaseId = LeaseId(11);
-/// The only shard.
+/// The only shard of most tests.
 pub(crate) const ONE: ShardId = ShardId::new(0);
 
 /// `n1` in the lifetime under test.
@@ -61,24 +61,49 @@ pub(crate) struct Agent {
     machine: NodeAgent,
     pub(crate) now: Moment,
     revision: u64,
-    record: Option<Versioned>,
+    records: Vec<Option<Versioned>>,
     nodes: Vec<(Holder, bool)>,
     /// Transactions that change the record and have no outcome yet.
     pub(crate) asked: VecDeque<(Token, Transaction)>,
+    /// How many were sent.
+    pub(crate) heartbeats: usize,
+    /// Whether nothing reaches the disk, and what is on its way there.
+    pub(crate) disk_hangs: bool,
+    unwritten: Vec<Token>,
 }
 
 impl Agent {
     /// Has read everything, and has a session: `found` in its directory, `record` in etcd, `others` alive.
     pub(crate) fn serving(found: FoundShard, record: Option<ShardRecord>, others: &[Holder]) -> (Self, Vec<Command>) {
-        let shards = ShardCount::new(1).unwrap();
+        Self::serving_many(1, found, record, others)
+    }
+
+    /// The same, with so many shards that are alike.
+    pub(crate) fn serving_many(
+        count: u16,
+        found: FoundShard,
+        record: Option<ShardRecord>,
+        others: &[Holder],
+    ) -> (Self, Vec<Command>) {
+        let shards = ShardCount::new(u64::from(count)).unwrap();
         let identity = Identity { node: me().node, shards, authority: Authority::default(), copies: Copies::Two };
         let now = Moment { boot: BootId(1), boottime: Nanos::from_secs(1_000), wall: NOON };
-        let record = record.map(|record| Versioned { record, changed: Revision(2) });
+        let records = vec![record.map(|record| Versioned { record, changed: Revision(2) }); usize::from(count)];
         let mut nodes = vec![(me(), false)];
         nodes.extend(others.iter().map(|other| (other.clone(), false)));
-        let mut agent =
-            Self { machine: NodeAgent::new(identity), now, revision: 10, record, nodes, asked: VecDeque::new() };
-        let found = Found { wholeness: Wholeness::Whole, shards: vec![found], lease: None, seen: None };
+        let mut agent = Self {
+            machine: NodeAgent::new(identity),
+            now,
+            revision: 10,
+            records,
+            nodes,
+            asked: VecDeque::new(),
+            heartbeats: 0,
+            disk_hangs: false,
+            unwritten: Vec::new(),
+        };
+        let shards = vec![found; usize::from(count)];
+        let found = Found { wholeness: Wholeness::Whole, shards, lease: None, seen: None };
         let commands = agent.run(Event::Started(Box::new(found)));
         (agent, commands)
     }
@@ -118,7 +143,11 @@ impl Agent {
     }
 
     pub(crate) fn record(&self) -> &ShardRecord {
-        &self.record.as_ref().unwrap().record
+        &self.records[0].as_ref().unwrap().record
+    }
+
+    pub(crate) fn record_of(&self, shard: ShardId) -> &ShardRecord {
+        &self.records[shard.index()].as_ref().unwrap().record
     }
 
     /// One event, and everything that follows from it, in order; without the alarm clock and heartbeats.
@@ -132,6 +161,7 @@ impl Agent {
                     Command::Grant { token } => {
                         events.push_back(Event::Granted { token: *token, lease: LEASE, generation: me().generation });
                     }
+                    Command::Persist { token, .. } if self.disk_hangs => self.unwritten.push(*token),
                     Command::Persist { token, .. } => events.push_back(Event::Persisted { token: *token }),
                     Command::Freeze { shards } => {
                         let frozen = shards.iter().map(|shard| (*shard, Written::Yes)).collect();
@@ -153,12 +183,20 @@ impl Agent {
         said
     }
 
+    /// The disk goes on: what was on its way is there.
+    pub(crate) fn writes(&mut self) -> Vec<Command> {
+        self.disk_hangs = false;
+        let tokens = std::mem::take(&mut self.unwritten);
+        tokens.into_iter().flat_map(|token| self.run(Event::Persisted { token })).collect()
+    }
+
     /// The outcome of what changes no record.
     fn answer(&mut self, transaction: &Transaction) -> Option<Outcome> {
         if transaction.writes.iter().any(|write| matches!(write, Write::Record { .. })) {
             return None;
         }
         self.revision += 1;
+        self.heartbeats += usize::from(matches!(transaction.writes.as_slice(), [Write::Beat { .. }]));
         let announces = |write: &Write| matches!(write, Write::Node { draining: true, .. });
         self.nodes[0].1 |= transaction.writes.iter().any(announces);
         Some(Outcome::Committed(match transaction.reads {
@@ -181,7 +219,7 @@ impl Agent {
         let others = self.nodes.iter().filter(|(holder, _)| *holder != me());
         View {
             scope: Scope::Everything,
-            records: vec![(ONE, self.record.clone())],
+            records: (0..).map(ShardId::new).zip(self.records.iter().cloned()).collect(),
             nodes: self.nodes.iter().map(entry).collect(),
             beats: others.map(|(holder, _)| (holder.node.clone(), Some(beat))).collect(),
             ..self.view()
@@ -193,8 +231,9 @@ impl Agent {
         let (token, transaction) = self.asked.pop_front().unwrap();
         self.revision += 1;
         for write in &transaction.writes {
-            if let Write::Record { record, .. } = write {
-                self.record = Some(Versioned { record: record.clone(), changed: Revision(self.revision) });
+            if let Write::Record { shard, record } = write {
+                let versioned = Versioned { record: record.clone(), changed: Revision(self.revision) };
+                self.records[shard.index()] = Some(versioned);
             }
         }
         let outcome = Outcome::Committed(self.view());
@@ -214,10 +253,10 @@ impl Agent {
         self.run(Event::Ended { token, outcome: Outcome::Refused(view) })
     }
 
-    /// Somebody else changed the record.
+    /// Somebody else changed the record, or all of them alike.
     pub(crate) fn sees(&mut self, record: ShardRecord) -> Vec<Command> {
         self.revision += 1;
-        self.record = Some(Versioned { record, changed: Revision(self.revision) });
+        self.records.fill(Some(Versioned { record, changed: Revision(self.revision) }));
         self.look()
     }
 

@@ -59,6 +59,8 @@ pub(crate) struct Ledgers {
     pub(crate) post: VecDeque<Letter>,
     pub(crate) now: Nanos,
     policy: Policy,
+    /// The revision of policies that frames are sealed under.
+    pub(crate) policies: u64,
     /// Whether a complete copy is marked as soon as it is.
     pub(crate) marks: bool,
 }
@@ -72,7 +74,14 @@ impl Ledgers {
             Node { ledger, journal: Vec::new(), news: Vec::new() }
         };
         let now = Nanos::from_secs(100);
-        Self { nodes: (1..=3).map(node).collect(), post: VecDeque::new(), now, policy: hourly(), marks: true }
+        Self {
+            nodes: (1..=3).map(node).collect(),
+            post: VecDeque::new(),
+            now,
+            policy: hourly(),
+            policies: 7,
+            marks: true,
+        }
     }
 
     pub(crate) fn node(&mut self, node: usize) -> &mut Node {
@@ -115,9 +124,10 @@ impl Ledgers {
 
     /// Seals the open frame; it is not in the journal yet.
     pub(crate) fn seal(&mut self, node: usize) -> Option<CommitNo> {
+        let policies = self.policies;
         let node = self.node(node);
         let mut frame = Vec::new();
-        let commit = node.ledger.seal(7, &mut frame)?;
+        let commit = node.ledger.seal(policies, &mut frame)?;
         node.journal.push(frame);
         Some(commit)
     }

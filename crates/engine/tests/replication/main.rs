@@ -10,11 +10,14 @@ mod ledgers;
 
 mod acknowledging;
 mod advancing;
+mod async_class;
 mod bad_frames;
 mod bad_peers;
 mod bad_snapshots;
 mod handing_over;
+mod many_shards;
 mod naming;
+mod policies;
 mod promising;
 mod releasing;
 mod silence;

@@ -47,6 +47,34 @@ fn a_follower_joins_only_when_its_promise_is_on_disk_and_its_directory_says_that
 }
 
 #[test]
+fn a_follower_does_not_join_while_its_promise_is_on_its_way_to_the_disk() {
+    let (mut agent, _) = Agent::serving(FoundShard::default(), Some(learner(3, n2(), me())), &[n2()]);
+    agent.disk_hangs = true;
+    let commands = agent.hear(News::Invited { from: n2(), invites: vec![invite(3, 1, Start::Anew)] });
+    assert_eq!((promises(&commands).len(), orders(&commands)), (1, vec![]));
+    let join = Join { shard: ONE, epoch: Epoch(3), attempt: 1 };
+    assert_eq!(orders(&agent.writes()), [Order::Follow { owner: n2(), join, start: Start::Anew }]);
+}
+
+#[test]
+fn an_owner_goes_on_under_its_next_epoch_only_when_that_is_promised_on_disk() {
+    let mut agent = Agent::solo(&[n2()]);
+    agent.disk_hangs = true;
+    let commands = agent.commits();
+    assert_eq!((agent.record(), orders(&commands)), (&learner(5, me(), n2()), vec![]));
+    let advance = Order::Advance { shard: ONE, epoch: Epoch(5), keep: None };
+    assert_eq!(orders(&agent.writes()).first(), Some(&advance));
+}
+
+#[test]
+fn a_complete_copy_does_not_count_while_its_marker_is_on_its_way_to_the_disk() {
+    let (mut agent, _) = invited(vec![invite(3, 1, Start::Anew)]);
+    agent.disk_hangs = true;
+    assert_eq!(orders(&agent.hear(News::Seeded { shard: ONE, epoch: Epoch(3) })), []);
+    assert_eq!(orders(&agent.writes()), [Order::CopyCounts { shard: ONE }]);
+}
+
+#[test]
 fn a_complete_copy_is_marked_on_disk_before_it_counts() {
     let (mut agent, _) = invited(vec![invite(3, 1, Start::Anew)]);
     let commands = agent.hear(News::Seeded { shard: ONE, epoch: Epoch(3) });
@@ -68,7 +96,10 @@ fn an_invitation_by_anybody_but_the_owner_of_the_record_is_not_accepted() {
     for liar in [n3(), holder(2, 6), holder(2, 8), me()] {
         let (mut agent, _) = Agent::serving(FoundShard::default(), Some(learner(3, n2(), me())), &[n2(), n3()]);
         let invites = vec![invite(3, 1, Start::Anew)];
-        assert_eq!(agent.hear(News::Invited { from: liar, invites }), []);
+        assert_eq!(agent.hear(News::Invited { from: liar.clone(), invites }), []);
+        // Nothing is promised of this epoch yet: it is the record alone that speaks against the liar.
+        agent.sees(learner(4, n2(), me()));
+        assert_eq!(agent.hear(News::Invited { from: liar, invites: vec![invite(4, 1, Start::Anew)] }), []);
     }
 }
 

@@ -46,6 +46,26 @@ fn whoever_takes_over_leaves_its_owner_and_promises_on_disk_before_it_answers() 
 }
 
 #[test]
+fn whoever_takes_over_answers_only_when_its_promise_is_on_disk() {
+    let mut agent = follower();
+    agent.suspects(n2(), Silence::Silent);
+    agent.disk_hangs = true;
+    let answers = |commands: &[Command]| commands.iter().any(|command| matches!(command, Command::Activate { .. }));
+    assert!(!answers(&agent.commits()) && !answers(&agent.pass(1_000)));
+    assert!(answers(&agent.writes()));
+}
+
+#[test]
+fn a_take_over_is_sent_only_when_the_intent_is_on_disk() {
+    let mut agent = follower();
+    agent.disk_hangs = true;
+    agent.suspects(n2(), Silence::Silent);
+    assert_eq!(agent.wants(), None);
+    agent.writes();
+    assert_eq!(agent.wants(), Some(&record(4, me())));
+}
+
+#[test]
 fn shard_time_goes_on_from_what_was_heard_last() {
     let mut agent = follower();
     agent.suspects(n2(), Silence::Silent);
