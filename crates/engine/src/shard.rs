@@ -1,11 +1,11 @@
 //! One shard: its counters, its place in the order of things (epoch, seq), its time, and the floor that a lost journal left.
 //!
-//! Invariants: shard time never goes back; a counter that is absent is unused, unless the floor says that its windows are used up;
-//! every change is noted for the open frame and for the next checkpoint.
+//! Invariants: shard time never goes back; a counter that is absent is unused, unless the floor says that its windows are used up, and one
+//! that is there makes no room over a floor when its policy changes; every change is noted for the open frame and for the next checkpoint.
 
 use drl_core::caps::PAGES_PER_SHARD;
 use drl_core::{CommitNo, Cost, Epoch, KeyHash, Seq, ShardId, ShardTime};
-use drl_limits::{Algorithm, Counter, Decision, OnStateLoss, Policy, Reason, Retry};
+use drl_limits::{Algorithm, Counter, Decision, Loss, OnStateLoss, Policy, Reason, Retry};
 
 use crate::gate::Gate;
 use crate::ownership::Written;
@@ -103,10 +103,11 @@ impl Shard {
     /// Decides and, when it passes, charges.
     pub(crate) fn charge(&mut self, key: KeyHash, policy: &Policy, cost: Cost, now: ShardTime) -> (Decision, Outcome) {
         let now = self.advance(now);
+        let loss = self.loss_under(policy);
         if let Some(row) = self.table.get_mut(key) {
             // A changed policy converts the counter, at the moment of the first check after it: that is a change even if it denies.
             let is_of_another = !row.counter.is_of(policy);
-            let decision = row.counter.check(policy, now, cost);
+            let decision = row.counter.check_over(loss, policy, now, cost);
             let outcome = match decision.allowed {
                 true => Outcome::Changed,
                 false if is_of_another && row.counter.is_of(policy) => Outcome::Noted,
@@ -137,7 +138,7 @@ impl Shard {
     pub(crate) fn peek(&mut self, key: KeyHash, policy: &Policy, cost: Cost, now: ShardTime) -> Decision {
         let now = self.advance(now);
         match self.table.get(key) {
-            Some(row) => row.counter.peek(policy, now, cost),
+            Some(row) => row.counter.peek_over(self.loss_under(policy), policy, now, cost),
             None => {
                 let (counter, lost_until) = self.absent(policy, now);
                 blame_loss(counter.peek(policy, now, cost), lost_until, now)
@@ -183,14 +184,17 @@ impl Shard {
         self.latest
     }
 
+    /// What was lost, if it counts as used up under this policy.
+    fn loss_under(&self, policy: &Policy) -> Option<Loss> {
+        self.floor.filter(|_| policy.on_state_loss() == OnStateLoss::Deny).map(Loss)
+    }
+
     /// The counter of a key without a row, and until when it stands for lost state, if it does.
     ///
     /// What was lost counts as used up for a whole window from the floor. The fixed window that contains the floor may end at
     /// once, and shard time has jumped there; so until a whole window has passed, whichever one is current counts as used up.
     fn absent(&self, policy: &Policy, now: ShardTime) -> (Counter, Option<ShardTime>) {
-        let Some(floor) = self.floor.filter(|_| policy.on_state_loss() == OnStateLoss::Deny) else {
-            return (Counter::fresh(policy), None);
-        };
+        let Some(Loss(floor)) = self.loss_under(policy) else { return (Counter::fresh(policy), None) };
         let whole_window = floor.plus(policy.shape().longest_window());
         if policy.algorithm() == Algorithm::FixedWindow {
             let is_lost = now < whole_window;

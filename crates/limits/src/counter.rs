@@ -5,6 +5,7 @@
 
 mod convert;
 mod encoding;
+mod loss;
 mod verdict;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::cell::Cell;
 use crate::{Algorithm, Carry, Decision, Limit, Policy, Retry, Shape};
 
 pub use encoding::CorruptCounter;
+pub use loss::Loss;
 
 /// State of one limit key, 40 bytes and no allocation with one limit, except the list of a sliding window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +44,7 @@ impl Counter {
     /// so whoever keeps it for a window keeps it long enough.
     #[must_use]
     pub fn unused() -> Self {
-        let shape = Shape::new(Algorithm::SlidingWindow, &[Limit::SLOWEST]);
+        let shape = Shape::new(Algorithm::SlidingWindow, [(Limit::SLOWEST, Limit::SLOWEST.requests())]);
         let cells = shape.limits().iter().map(Cell::fresh).collect();
         Self { shape: Arc::new(shape), cells }
     }
@@ -58,11 +60,16 @@ impl Counter {
     /// converted first, and stays converted even if the check is denied: the change of policy is the moment from which old use
     /// counts under the new limits. (A bucket that carries its time over is as good converted later, so its denial changes nothing.)
     pub fn check(&mut self, policy: &Policy, now: ShardTime, cost: Cost) -> Decision {
+        self.check_over(None, policy, now, cost)
+    }
+
+    /// [`Counter::check`], where a change of policy makes no room that may have been used up in what was lost.
+    pub fn check_over(&mut self, loss: Option<Loss>, policy: &Policy, now: ShardTime, cost: Cost) -> Decision {
         if cost.is_peek() {
-            return self.peek(policy, now, cost);
+            return self.peek_over(loss, policy, now, cost);
         }
         if !self.is_of(policy) {
-            let converted = self.converted(policy, now);
+            let converted = self.converted(loss, policy, now);
             let retry = verdict::retry(policy, converted.cells.as_slice(), now, cost);
             if retry != Retry::Now && policy.carry() == Carry::Time {
                 return verdict::denied(policy, converted.cells.as_slice(), now, cost, retry);
@@ -85,11 +92,17 @@ impl Counter {
     /// Whether `cost` (zero counts as one) would pass now. Changes nothing; `remaining` and `reset_after` are as they stand.
     #[must_use]
     pub fn peek(&self, policy: &Policy, now: ShardTime, cost: Cost) -> Decision {
+        self.peek_over(None, policy, now, cost)
+    }
+
+    /// [`Counter::peek`] of what [`Counter::check_over`] decides.
+    #[must_use]
+    pub fn peek_over(&self, loss: Option<Loss>, policy: &Policy, now: ShardTime, cost: Cost) -> Decision {
         let cost = cost.max(Cost::ONE);
         if self.is_of(policy) {
             return verdict::peek(policy, self.cells.as_slice(), now, cost);
         }
-        verdict::peek(policy, self.converted(policy, now).cells.as_slice(), now, cost)
+        verdict::peek(policy, self.converted(loss, policy, now).cells.as_slice(), now, cost)
     }
 
     /// Gives back `cost` of a decision that was made at `decided_at`, as far as it still counts: it never makes room in a window
@@ -127,8 +140,8 @@ impl Counter {
         Arc::ptr_eq(&self.shape, policy.shape()) || self.shape.deciding() == policy.shape().limits()
     }
 
-    fn converted(&self, policy: &Policy, now: ShardTime) -> Self {
-        let (cells, remembered) = convert::cells(&self.shape, self.cells.as_slice(), policy, now);
+    fn converted(&self, loss: Option<Loss>, policy: &Policy, now: ShardTime) -> Self {
+        let (cells, remembered) = convert::cells(&self.shape, self.cells.as_slice(), loss, policy, now);
         let shape = match remembered.limits.as_slice() {
             [] => Arc::clone(policy.shape()),
             limits => Arc::new(Shape::remembering(policy.shape(), limits, remembered.until)),

@@ -4,7 +4,8 @@
 //! * what was used: [`Counter`], read with its [`Shape`]; stored as bytes in `counter/encoding.rs`
 //! * the answer: [`Decision`], [`Retry`], [`Reason`]
 //! * the algorithms: `fixed_window.rs`, `sliding_window.rs`, `token_bucket.rs`, behind `cell.rs`
-//! * `counter/verdict.rs` decides over several limits, `counter/convert.rs` carries use over a change of policy
+//! * `counter/verdict.rs` decides over several limits, `counter/convert.rs` carries use over a change of policy,
+//!   `counter/loss.rs` where state was lost before it
 //! * [`mod@reference`]: the same algorithms, slow and obvious, and checkers of traces, for tests
 //!
 //! Absent on purpose: no clock (`now` is an argument), no floating point, no randomness, no IO, no panic.
@@ -28,7 +29,7 @@ mod window;
 
 pub use algorithm::Algorithm;
 pub use classes::{Carry, Durability, Mode, OnStateLoss, OnUnavailable, UnknownName};
-pub use counter::{CorruptCounter, Counter};
+pub use counter::{CorruptCounter, Counter, Loss};
 pub use decision::{Decision, Reason, Retry};
 pub use limit::{InvalidLimit, Limit};
 pub use policy::{InvalidPolicy, Policy, PolicySpec};

@@ -64,7 +64,8 @@ impl Policy {
             check_burst(burst, &spec, &spec.limits[shortest])?;
             capacities[shortest] = burst;
         }
-        let shape = Arc::new(Shape::new(spec.algorithm, &spec.limits));
+        let rules = spec.limits.iter().copied().zip(capacities.iter().copied());
+        let shape = Arc::new(Shape::new(spec.algorithm, rules));
         Ok(Self { spec, shape, capacities })
     }
 

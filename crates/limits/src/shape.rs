@@ -1,13 +1,14 @@
 //! How to read a counter's numbers: per limit its algorithm, window and requests, and the sub-windows of a sliding window. A counter
-//! carries its shape, so it can be read without the policy that wrote it; a token bucket's burst belongs to the policy alone.
+//! carries its shape, so it can be read without the policy that wrote it.
 //!
 //! As bytes (frozen): the number of limits (u8; top bit: two fields follow, how many of them are the policy's (u8) and the time until
-//! which the others are remembered (u64)), then per limit a tag (u8: 1 fixed, 2 sliding, 3 token bucket), the window in
-//! nanoseconds (u64), the requests (u64), and for a sliding window the number of its sub-windows (u8). Words are little-endian.
+//! which the others are remembered (u64)), then per limit a tag (u8: 1 fixed, 2 sliding, 3 token bucket, 4 token bucket with a burst
+//! of its own), the window in nanoseconds (u64), the requests (u64), and for a sliding window the number of its sub-windows (u8), for
+//! tag 4 the burst (u64). Words are little-endian.
 
 use std::num::NonZeroU64;
 
-use drl_core::caps::{LIMITS_PER_POLICY_MAX, LIMITS_REMEMBERED_MAX, SUB_WINDOWS_MAX};
+use drl_core::caps::{COST_MAX, LIMITS_PER_POLICY_MAX, LIMITS_REMEMBERED_MAX, SUB_WINDOWS_MAX};
 use drl_core::{Nanos, ShardTime};
 
 use crate::bytes::{put_word, take_byte, take_word};
@@ -15,6 +16,13 @@ use crate::{Algorithm, Limit, SUB_WINDOWS, Window};
 
 /// Top bit of the number of limits.
 const REMEMBERS: u8 = 0x80;
+
+/// Tags of a limit.
+const FIXED: u8 = 1;
+const SLIDING: u8 = 2;
+const BUCKET: u8 = 3;
+/// A bucket that does not hold its requests.
+const BURSTING: u8 = 4;
 
 /// How to read the cells of a counter, one per limit: those of its policy in their order, then those it remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,6 +46,8 @@ struct Memory {
 pub(crate) struct LimitShape {
     algorithm: Algorithm,
     limit: Limit,
+    /// What it allows at once: the requests, or the burst of a token bucket. The cell is read without it.
+    capacity: u64,
     /// Zero unless the window slides.
     sub_windows: u8,
     /// Length of a sub-window, rounded up so that `sub_windows` of them cover the window; the window itself if it does not slide.
@@ -52,11 +62,11 @@ pub struct CorruptShape {
 }
 
 impl Shape {
-    pub(crate) fn new(algorithm: Algorithm, limits: &[Limit]) -> Self {
-        Self {
-            limits: limits.iter().map(|limit| LimitShape::new(algorithm, *limit, SUB_WINDOWS)).collect(),
-            memory: None,
-        }
+    /// Each limit with what it allows at once.
+    pub(crate) fn new(algorithm: Algorithm, rules: impl IntoIterator<Item = (Limit, u64)>) -> Self {
+        let limits =
+            rules.into_iter().map(|(limit, capacity)| LimitShape::new(algorithm, limit, capacity, SUB_WINDOWS));
+        Self { limits: limits.collect(), memory: None }
     }
 
     /// The limits of `policy`, then those that a counter remembers from earlier policies, until then.
@@ -102,8 +112,10 @@ impl Shape {
             out.push(shape.tag());
             put_word(out, shape.limit.window().nanos().0);
             put_word(out, shape.limit.requests());
-            if shape.sub_windows > 0 {
-                out.push(shape.sub_windows);
+            match shape.tag() {
+                SLIDING => out.push(shape.sub_windows),
+                BURSTING => put_word(out, shape.capacity),
+                _ => {}
             }
         }
     }
@@ -139,12 +151,12 @@ impl Memory {
 }
 
 impl LimitShape {
-    fn new(algorithm: Algorithm, limit: Limit, sub_windows: NonZeroU64) -> Self {
+    fn new(algorithm: Algorithm, limit: Limit, capacity: u64, sub_windows: NonZeroU64) -> Self {
         let window = limit.window().get();
         let slides = algorithm == Algorithm::SlidingWindow;
         let length = if slides { NonZeroU64::new(window.get().div_ceil(sub_windows.get())) } else { None };
         let sub_windows = if slides { u8::try_from(sub_windows.get()).unwrap_or(SUB_WINDOWS_MAX) } else { 0 };
-        Self { algorithm, limit, sub_windows, sub_window_nanos: length.unwrap_or(window) }
+        Self { algorithm, limit, capacity, sub_windows, sub_window_nanos: length.unwrap_or(window) }
     }
 
     pub(crate) const fn algorithm(&self) -> Algorithm {
@@ -163,6 +175,10 @@ impl LimitShape {
         self.limit.nonzero_requests()
     }
 
+    pub(crate) const fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
     pub(crate) const fn sub_windows(&self) -> u8 {
         self.sub_windows
     }
@@ -172,7 +188,7 @@ impl LimitShape {
     }
 
     /// Whether a cell of `self` can be read as a cell of `other` as it is. A fixed or sliding window counts units, so another
-    /// number of requests changes nothing in it; a token bucket's time depends on its rate.
+    /// number of requests changes nothing in it; a token bucket's time depends on its rate, and not on its burst.
     pub(crate) fn reads_like(&self, other: &Self) -> bool {
         let same_rate = self.limit.requests() == other.limit.requests();
         self.algorithm == other.algorithm
@@ -183,24 +199,33 @@ impl LimitShape {
 
     const fn tag(&self) -> u8 {
         match self.algorithm {
-            Algorithm::FixedWindow => 1,
-            Algorithm::SlidingWindow => 2,
-            Algorithm::TokenBucket => 3,
+            Algorithm::FixedWindow => FIXED,
+            Algorithm::SlidingWindow => SLIDING,
+            Algorithm::TokenBucket if self.capacity == self.limit.requests() => BUCKET,
+            Algorithm::TokenBucket => BURSTING,
         }
     }
 
     fn decode(input: &mut &[u8]) -> Result<Self, CorruptShape> {
         const CUT: CorruptShape = CorruptShape { problem: "cut short" };
-        let algorithm = match take_byte(input).ok_or(CUT)? {
-            1 => Algorithm::FixedWindow,
-            2 => Algorithm::SlidingWindow,
-            3 => Algorithm::TokenBucket,
+        let tag = take_byte(input).ok_or(CUT)?;
+        let algorithm = match tag {
+            FIXED => Algorithm::FixedWindow,
+            SLIDING => Algorithm::SlidingWindow,
+            BUCKET | BURSTING => Algorithm::TokenBucket,
             _ => return Err(CorruptShape { problem: "unknown algorithm" }),
         };
         let window = Window::new(Nanos(take_word(input).ok_or(CUT)?));
         let window = window.map_err(|_| CorruptShape { problem: "window out of range" })?;
         let limit = Limit::new(take_word(input).ok_or(CUT)?, window);
         let limit = limit.map_err(|_| CorruptShape { problem: "requests out of range" })?;
+        let capacity = match tag {
+            BURSTING => match take_word(input).ok_or(CUT)? {
+                burst if (1..=COST_MAX).contains(&burst) && burst != limit.requests() => burst,
+                _ => return Err(CorruptShape { problem: "burst out of range" }),
+            },
+            _ => limit.requests(),
+        };
         let sub_windows = match algorithm {
             Algorithm::SlidingWindow => match NonZeroU64::new(u64::from(take_byte(input).ok_or(CUT)?)) {
                 Some(count) if count.get() <= u64::from(SUB_WINDOWS_MAX) => count,
@@ -208,7 +233,7 @@ impl LimitShape {
             },
             Algorithm::FixedWindow | Algorithm::TokenBucket => NonZeroU64::MIN,
         };
-        Ok(Self::new(algorithm, limit, sub_windows))
+        Ok(Self::new(algorithm, limit, capacity, sub_windows))
     }
 }
 

@@ -23,6 +23,7 @@
 //!   may hold what the bucket earned in it before the change on top.
 //! * A fixed window's use may all have happened at the end of it, so it is placed at the moment of the change. Of the window
 //!   before that nothing is known: whoever changes from fixed to sliding may see the fixed window's double edge one last time.
+//! * Where state was lost, a change makes no room that may have been used up before: `loss.rs`.
 
 use std::cmp::Reverse;
 
@@ -30,6 +31,7 @@ use drl_core::caps::{COST_MAX, LIMITS_REMEMBERED_MAX};
 use drl_core::{Nanos, ShardTime};
 
 use super::Cells;
+use super::loss::{Loss, withheld};
 use crate::cell::{Cell, Level};
 use crate::shape::LimitShape;
 use crate::sliding_window::{Entry, SlidingWindow};
@@ -45,10 +47,21 @@ pub(super) struct Remembered {
 }
 
 /// The cells that a counter of `old` shape has under `policy` from `now` on; the last of them are remembered.
-pub(super) fn cells(old: &Shape, cells: &[Cell], policy: &Policy, now: ShardTime) -> (Cells, Remembered) {
-    let convert = |(at, (new, capacity)): (usize, (&LimitShape, u64))| match source(old.limits(), at, new) {
-        Some(from) => converted(&cells[from], &old.limits()[from], (new, capacity), policy.carry(), now),
-        None => Cell::fresh(new),
+pub(super) fn cells(
+    old: &Shape,
+    cells: &[Cell],
+    loss: Option<Loss>,
+    policy: &Policy,
+    now: ShardTime,
+) -> (Cells, Remembered) {
+    let convert = |(at, new): (usize, &LimitShape)| {
+        let Some(from) = source(old.limits(), at, new) else { return Cell::fresh(new) };
+        let (cell, old) = (&cells[from], &old.limits()[from]);
+        let carried = converted(cell, old, new, policy.carry(), now);
+        match loss {
+            Some(loss) => withheld(loss, carried, (cell, old), new, now),
+            None => carried,
+        }
     };
     let until = old.limits().iter().zip(cells).map(|(shape, cell)| cell.expires_at(shape)).max().unwrap_or_default();
     let kept = match policy.carry() {
@@ -56,7 +69,7 @@ pub(super) fn cells(old: &Shape, cells: &[Cell], policy: &Policy, now: ShardTime
         _ => Vec::new(),
     };
     let limits = kept.iter().map(|(shape, _)| **shape).collect();
-    let carried_over = policy.rules().enumerate().map(convert);
+    let carried_over = policy.shape().limits().iter().enumerate().map(convert);
     (carried_over.chain(kept.into_iter().map(|(_, cell)| cell.clone())).collect(), Remembered { limits, until })
 }
 
@@ -83,7 +96,7 @@ fn source(old: &[LimitShape], at: usize, new: &LimitShape) -> Option<usize> {
     exact.or_else(alike).or(same_place).or_else(same).or_else(longer).or_else(longest)
 }
 
-fn converted(cell: &Cell, old: &LimitShape, (new, capacity): (&LimitShape, u64), carry: Carry, now: ShardTime) -> Cell {
+fn converted(cell: &Cell, old: &LimitShape, new: &LimitShape, carry: Carry, now: ShardTime) -> Cell {
     if old.reads_like(new) {
         return cell.clone();
     }
@@ -94,18 +107,18 @@ fn converted(cell: &Cell, old: &LimitShape, (new, capacity): (&LimitShape, u64),
         (Cell::Bucket(cell), Algorithm::TokenBucket) if carry == Carry::Time => {
             Cell::Bucket(TokenBucket::new(at, 0, cell.expires_at(old).since(at)))
         }
-        (_, Algorithm::TokenBucket) => Cell::Bucket(bucket(cell.level(old, at), new, capacity, at)),
+        (_, Algorithm::TokenBucket) => Cell::Bucket(bucket(cell.level(old, at), new, at)),
         _ => Cell::spent(new, at, cell.level(old, at).rounded_up().min(COST_MAX)),
     }
 }
 
 /// The part of a unit becomes the time that the new rate takes to earn it, rounded up to the nanosecond; where a nanosecond earns
 /// more than the rest of the unit, the unit is rounded up instead.
-fn bucket(level: Level, new: &LimitShape, capacity: u64, at: ShardTime) -> TokenBucket {
+pub(super) fn bucket(level: Level, new: &LimitShape, at: ShardTime) -> TokenBucket {
     let (window, requests) = (new.window_nanos().get(), new.requests().get());
     let late = narrow(product(level.part, window).div_ceil(product(level.parts.get(), requests)));
-    if level.whole >= capacity {
-        TokenBucket::new(at, capacity, Nanos::ZERO)
+    if level.whole >= new.capacity() {
+        TokenBucket::new(at, new.capacity(), Nanos::ZERO)
     } else if product(late, requests) > u128::from(window) {
         TokenBucket::new(at, level.rounded_up(), Nanos::ZERO)
     } else {

@@ -8,6 +8,10 @@ fn limit(requests: u64, window: &str) -> Limit {
     Limit::new(requests, window.parse().unwrap()).unwrap()
 }
 
+fn shape(algorithm: Algorithm, limits: &[Limit]) -> Shape {
+    Shape::new(algorithm, limits.iter().map(|limit| (*limit, limit.requests())))
+}
+
 fn bytes(shape: &Shape) -> Vec<u8> {
     let mut out = Vec::new();
     shape.encode(&mut out);
@@ -20,15 +24,19 @@ const TWO_SLIDING: [u8; 37] = [
     2, 0x00, 0x58, 0x47, 0xf8, 0x0d, 0, 0, 0, 0xe8, 3, 0, 0, 0, 0, 0, 0, 16, // 1000 per 1m
 ];
 
+const BURSTING_9: [u8; 26] = [1, 4, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0];
+
 #[test]
 fn the_bytes_are_frozen() {
-    let sliding = Shape::new(Algorithm::SlidingWindow, &[limit(10, "1s"), limit(1_000, "1m")]);
+    let sliding = shape(Algorithm::SlidingWindow, &[limit(10, "1s"), limit(1_000, "1m")]);
     assert_eq!(bytes(&sliding), TWO_SLIDING);
-    let fixed = Shape::new(Algorithm::FixedWindow, &[limit(1, "1ms")]);
+    let fixed = shape(Algorithm::FixedWindow, &[limit(1, "1ms")]);
     assert_eq!(bytes(&fixed), [1, 1, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
-    let bucket = Shape::new(Algorithm::TokenBucket, &[limit(1 << 53, "366d")]);
+    let bucket = shape(Algorithm::TokenBucket, &[limit(1 << 53, "366d")]);
     let found = bytes(&bucket);
     assert_eq!(found, [1, 3, 0x00, 0x00, 0xf2, 0xbe, 0x67, 0x58, 0x70, 0, 0, 0, 0, 0, 0, 0, 0x20, 0]);
+    let bursting = Shape::new(Algorithm::TokenBucket, [(limit(1, "1ms"), 9)]);
+    assert_eq!(bytes(&bursting), BURSTING_9);
 }
 
 #[test]
@@ -50,7 +58,7 @@ fn numbers_out_of_range_are_refused() {
     };
     assert_eq!(spoiled(0, 0), Err("number of limits out of range"));
     assert_eq!(spoiled(0, 9), Err("number of limits out of range"));
-    assert_eq!(spoiled(1, 4), Err("unknown algorithm"));
+    assert_eq!(spoiled(1, 5), Err("unknown algorithm"));
     assert_eq!(spoiled(9, 1), Err("window out of range"));
     assert_eq!(spoiled(10, 0), Err("requests out of range"));
     assert_eq!(spoiled(17, 1), Err("requests out of range"));
@@ -59,11 +67,22 @@ fn numbers_out_of_range_are_refused() {
     assert!(spoiled(18, 64).is_ok_and(|shape| bytes(&shape)[18] == 64));
 }
 
+/// A bucket that holds its requests has one spelling.
+#[test]
+fn a_burst_is_in_range_and_not_what_the_bucket_would_hold_without_it() {
+    for burst in [0, 1, (1 << 53) + 1, u64::MAX] {
+        let bytes = [&BURSTING_9[..18], &burst.to_le_bytes()].concat();
+        assert_eq!(Shape::decode(&mut &bytes[..]).map_err(|error| error.problem), Err("burst out of range"));
+    }
+    assert_eq!(Shape::decode(&mut &BURSTING_9[..]).map(|shape| shape.limits()[0].capacity()), Ok(9));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_a_shape_with_these_bytes_or_an_error(noise in proptest::collection::vec(any::<u8>(), 0..80), cut in 0usize..40) {
         let near = [&TWO_SLIDING[..cut.min(37)], &noise[..]].concat();
-        for input in [noise, near] {
+        let bursting = [&BURSTING_9[..cut.min(26)], &noise[..]].concat();
+        for input in [noise, near, bursting] {
             let mut rest = &input[..];
             if let Ok(shape) = Shape::decode(&mut rest) {
                 prop_assert_eq!(&bytes(&shape)[..], &input[..input.len() - rest.len()]);

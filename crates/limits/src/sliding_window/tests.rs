@@ -5,7 +5,7 @@ use crate::{Algorithm, Limit, Shape};
 
 fn shape(window: &str) -> LimitShape {
     let limit = Limit::new(1_000_000, window.parse().unwrap()).unwrap();
-    Shape::new(Algorithm::SlidingWindow, &[limit]).limits()[0]
+    Shape::new(Algorithm::SlidingWindow, [(limit, limit.requests())]).limits()[0]
 }
 
 #[test]

@@ -17,7 +17,7 @@ proptest! {
         shifts in any::<[u8; 4]>(),
     ) {
         let limit = Limit::new((requests >> (shifts[0] % 53)).max(1), Window::new(Nanos(nanos)).unwrap()).unwrap();
-        let shape = Shape::new(Algorithm::TokenBucket, &[limit]).limits()[0];
+        let shape = Shape::new(Algorithm::TokenBucket, [(limit, limit.requests())]).limits()[0];
         let now = ShardTime(elapsed >> (shifts[1] % 64));
         let bucket = TokenBucket::new(ShardTime::ZERO, spent >> (shifts[2] % 63), Nanos(late >> (shifts[3] % 64)));
         let mut moved = bucket;
@@ -33,7 +33,7 @@ proptest! {
 #[test]
 fn a_bucket_full_for_long_has_nothing_saved_up() {
     let limit = Limit::new(60, "60s".parse().unwrap()).unwrap();
-    let shape = Shape::new(Algorithm::TokenBucket, &[limit]).limits()[0];
+    let shape = Shape::new(Algorithm::TokenBucket, [(limit, limit.requests())]).limits()[0];
     let mut bucket = TokenBucket::default();
     bucket.charge(&shape, ShardTime(1_000_000_000), Cost::ONE);
     let standing = bucket.standing(&shape, 10, ShardTime(1_000_000_000_000));
