@@ -1,5 +1,9 @@
 //! Every numeric cap of the system, each with its reason. A cap that is reached refuses; nothing here grows by itself.
 
+mod replication;
+
+pub use replication::*;
+
 /// Longest client id in bytes. A UUID, an API key or an IPv6 address fits several times over, and a check still fits one
 /// network packet.
 pub const CLIENT_ID_BYTES_MAX: usize = 256;
@@ -255,40 +259,3 @@ pub const SIGNALS_WAITING_MAX: usize = 4_096;
 /// Letters to other nodes that wait to be carried. Frames are bounded by [`REPLICATION_FRAMES_IN_FLIGHT_MAX`]; more of anything means
 /// that nobody carries them, and all of it is said again.
 pub const LETTERS_WAITING_MAX: usize = 4_096;
-
-/// How often process lifetimes that share a shard give each other a sign of life, in milliseconds.
-pub const BEAT_MILLIS: u64 = 100;
-
-/// After this long without a sign of life, in milliseconds, an owner drops a follower: four beats, and before the follower would
-/// take over, so that an owner that lives wins.
-pub const QUIET_MILLIS: u64 = 400;
-
-/// After this long, in milliseconds, an in-sync follower takes over: seven beats.
-pub const SILENT_MILLIS: u64 = 700;
-
-/// Frames to one process lifetime that may be unacknowledged. One is a group commit; a follower that is so many behind is slower
-/// than the owner, and decisions wait.
-pub const REPLICATION_FRAMES_IN_FLIGHT_MAX: usize = 64;
-
-/// How long frames stay unacknowledged before they are sent again, in milliseconds.
-pub const REPLICATION_RESEND_MILLIS: u64 = 150;
-
-/// Rows in one part of a snapshot, about: 4,096 rows of a hundred bytes are a message that others do not wait long for.
-pub const SNAPSHOT_ROWS_PER_PART: usize = 4_096;
-
-/// Shards that a node moves or seeds at the same time.
-pub const MOVES_IN_FLIGHT_MAX: usize = 16;
-
-/// Cost of class `async` that a shard may have answered before journal and follower acknowledge it, unless told otherwise: what a
-/// take-over may admit too much.
-pub const ASYNC_UNACKED_COST: u64 = 1_000;
-
-/// How long an answer of class `async` may be ahead of its acknowledgement, in milliseconds.
-pub const ASYNC_UNACKED_MILLIS_MAX: u64 = 500;
-
-/// Frames of one process lifetime that may be taken and not yet journaled. An owner sends [`REPLICATION_FRAMES_IN_FLIGHT_MAX`] and waits,
-/// but for what it had decided until then; whoever sends twice that does not wait, and is not taken from until the journal has caught up.
-pub const PEER_FRAMES_UNJOURNALED_MAX: usize = 2 * REPLICATION_FRAMES_IN_FLIGHT_MAX;
-
-/// Parts of one snapshot: each has a page at least, so whoever sends more repeats itself, and would do so without end.
-pub const SNAPSHOT_PARTS_MAX: u8 = PAGES_PER_SHARD;

@@ -4,8 +4,10 @@
 mod cluster;
 mod forwarded;
 mod histogram;
+mod replication;
 mod text;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use drl_core::Nanos;
@@ -14,6 +16,7 @@ use drl_host::{Host, clock};
 use crate::cluster::Standing;
 pub(crate) use forwarded::Forwarded;
 use histogram::Histogram;
+pub(crate) use replication::{Event as ReplicationEvent, Replicated};
 use text::{Kind, Text, Value};
 
 /// The front doors.
@@ -34,6 +37,7 @@ pub(crate) struct Metrics {
     turned_away: [AtomicU64; DOORS.len()],
     forwarded: [AtomicU64; Forwarded::ALL.len()],
     unread: AtomicU64,
+    replicated: Arc<Replicated>,
 }
 
 /// What stands in the answer of a scrape and is not counted here.
@@ -66,6 +70,7 @@ impl Metrics {
             turned_away: Default::default(),
             forwarded: Default::default(),
             unread: AtomicU64::new(0),
+            replicated: Arc::default(),
         }
     }
 
@@ -82,6 +87,12 @@ impl Metrics {
     /// Check streams were ended because nobody took their answers.
     pub(crate) fn unread(&self, streams: usize) {
         self.unread.fetch_add(streams as u64, Ordering::Relaxed);
+    }
+
+    /// What happens to letters between nodes.
+    #[expect(dead_code, reason = "hosts have no letters yet")]
+    pub(crate) const fn replicated(&self) -> &Arc<Replicated> {
+        &self.replicated
     }
 
     pub(crate) fn connected(&self, door: Door) {
@@ -117,6 +128,7 @@ impl Metrics {
         self.doors(&mut text);
         if let Some(standing) = standing {
             cluster::write(&mut text, standing);
+            self.replicated.write(&mut text);
         }
         let mut family = text.family(
             "drl_forwarded_checks_total",

@@ -98,7 +98,7 @@ impl Node {
         let judge = Judge::new(host.clone(), Arc::clone(&metrics), routes);
         let entrance = |listener, places, door| Entrance::new(listener, places, door, Arc::clone(&metrics));
         let grpc_entrance = entrance(listeners.grpc, grpc_places, Door::Grpc);
-        let grpc = GrpcDoor::new(grpc_entrance, judge.clone(), policies.clone(), surroundings.clone());
+        let grpc = GrpcDoor::new(grpc_entrance, judge.clone(), policies.clone(), surroundings.clone(), None);
         let resp = listeners.resp.map(|listener| {
             let entrance = entrance(listener, resp_places, Door::Resp);
             RespDoor::new(entrance, judge.clone(), options.default_durability)

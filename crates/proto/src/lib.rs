@@ -3,6 +3,9 @@
 
 pub mod codec;
 
+/// What every message has: its bytes, and how many.
+pub use prost::Message;
+
 /// Version 1 of the protocol; fields are only ever added.
 #[allow(clippy::all, clippy::pedantic, unreachable_pub, unused_qualifications, reason = "generated")]
 pub mod v1 {

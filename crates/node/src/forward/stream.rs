@@ -1,7 +1,6 @@
 //! A connection to a peer, and the one stream on it. It is open once the peer has said that it is who it should be.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use drl_core::NodeId;
 use drl_core::caps::{FORWARD_MESSAGES_IN_FLIGHT_MAX, GRPC_MESSAGE_BYTES_MAX};
@@ -11,13 +10,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
-use tonic::transport::Endpoint;
 
-/// How long a peer may take to answer a connection and a first message. Within a data centre that is a millisecond.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// A silent peer is asked after the first span whether it is there, and given up after the second one more: no check waits longer.
-const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
+use crate::dial::{OPEN_TIMEOUT, dial};
 
 /// An open stream.
 pub(super) struct PeerStream {
@@ -36,16 +30,7 @@ impl PeerStream {
     }
 
     async fn connect(cluster: &str, node: &NodeId, address: &str) -> Result<Self, String> {
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| root_cause(&error))?;
-        let channel = endpoint
-            .tcp_nodelay(true)
-            .connect_timeout(OPEN_TIMEOUT)
-            .http2_keep_alive_interval(KEEPALIVE.0)
-            .keep_alive_timeout(KEEPALIVE.1)
-            .keep_alive_while_idle(true)
-            .connect()
-            .await
-            .map_err(|error| root_cause(&error))?;
+        let channel = dial(address).await.map_err(|undialled| undialled.reason)?;
         let (requests, waiting) = mpsc::channel(FORWARD_MESSAGES_IN_FLIGHT_MAX + 1);
         let to = v1::PeerName { cluster: cluster.to_owned(), node: node.as_str().to_owned() };
         let hello = v1::ForwardRequest { number: 0, checks: Vec::new(), to: Some(to) };
@@ -84,13 +69,4 @@ impl PeerStream {
             Err(status) => Err(format!("the connection was lost ({})", status.message()).into()),
         }
     }
-}
-
-/// The innermost reason of an error: the outer ones say "transport error".
-fn root_cause(error: &tonic::transport::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

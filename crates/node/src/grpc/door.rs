@@ -28,6 +28,7 @@ use crate::grpc::check_stream::Streams;
 use crate::grpc::limits::LimitsService;
 use crate::grpc::peer::PeerService;
 use crate::grpc::placing::PlacingService;
+use crate::grpc::replication::Letterbox;
 use crate::grpc::stream::GrpcStream;
 use crate::judge::Judge;
 use crate::policies::Policies;
@@ -56,11 +57,18 @@ pub(crate) struct GrpcDoor {
 }
 
 impl GrpcDoor {
-    pub(crate) fn new(entrance: Entrance, judge: Judge, policies: Policies, surroundings: Surroundings) -> Self {
+    /// `letterbox`: where the letters of other nodes go; `None` when there are none.
+    pub(crate) fn new(
+        entrance: Entrance,
+        judge: Judge,
+        policies: Policies,
+        surroundings: Surroundings,
+        letterbox: Option<Arc<Letterbox>>,
+    ) -> Self {
         let (host, closing) = (judge.host().clone(), CancellationToken::new());
         let (health, health_service) = tonic_health::server::health_reporter();
         let peers = judge.forwarder().map(|_| {
-            PeerServer::new(PeerService::new(judge.clone(), closing.clone()))
+            PeerServer::new(PeerService::new(judge.clone(), letterbox, closing.clone()))
                 .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX)
         });

@@ -1,4 +1,5 @@
-//! The service `Peer`: checks that another node passes on. They are decided here or refused, never passed on again.
+//! The service `Peer`: checks that another node passes on. They are decided here or refused, never passed on again. Letters about copies go to
+//! `replication.rs`.
 //!
 //! ```text
 //!   peer --> decide (one lock a message) --> at most 64 under way --> wait for the journal --> peer
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::refusals;
+use super::replication::{Letterbox, Responses};
 use super::status::invalid;
 use crate::forward::errand::{self, Nonsense};
 use crate::forward::given::GivenPolicies;
@@ -34,6 +36,8 @@ use crate::refusal::{self, Refusal};
 
 pub(super) struct PeerService {
     judge: Judge,
+    /// `None`: this node has no copies and gives none.
+    letterbox: Option<Arc<Letterbox>>,
     /// Peers keep their stream open for as long as they live; it ends when the door closes.
     stop: CancellationToken,
 }
@@ -58,8 +62,8 @@ enum Check {
 }
 
 impl PeerService {
-    pub(super) const fn new(judge: Judge, stop: CancellationToken) -> Self {
-        Self { judge, stop }
+    pub(super) const fn new(judge: Judge, letterbox: Option<Arc<Letterbox>>, stop: CancellationToken) -> Self {
+        Self { judge, letterbox, stop }
     }
 
     /// Whether a stream was meant for this node.
@@ -98,6 +102,16 @@ impl Peer for PeerService {
             async move { Ok(released(&judge, decided?).await) }
         });
         Ok(Response::new(Box::pin(answers)))
+    }
+
+    type ReplicateStream = Responses;
+
+    async fn replicate(
+        &self,
+        request: Request<Streaming<v1::ReplicateRequest>>,
+    ) -> Result<Response<Responses>, Status> {
+        let letterbox = self.letterbox.as_ref().ok_or_else(|| Status::unimplemented("no copies are kept here"))?;
+        Ok(Response::new(letterbox.open(request.into_inner(), self.stop.clone()).await?))
     }
 }
 

@@ -166,6 +166,15 @@ impl Peer for Service {
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
+
+    type ReplicateStream = Pin<Box<dyn Stream<Item = Result<v1::ReplicateResponse, Status>> + Send>>;
+
+    async fn replicate(
+        &self,
+        _: Request<Streaming<v1::ReplicateRequest>>,
+    ) -> Result<Response<Self::ReplicateStream>, Status> {
+        Err(Status::unimplemented("only checks come here"))
+    }
 }
 
 /// A placement in which `node` is at `address`.
