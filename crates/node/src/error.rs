@@ -32,6 +32,10 @@ pub enum StartError {
     ClusterPolicies(#[from] drl_policies::StartError),
     #[error(transparent)]
     Session(#[from] drl_coordination::InvalidTtl),
+    #[error(
+        "cannot start the thread that sends to other nodes: {source}; is the limit of processes (ulimit -u) too low?"
+    )]
+    Sending { source: std::io::Error },
     /// A part of the start ended without a result; the program is at fault.
     #[error("the node's start was interrupted: {reason}")]
     Interrupted { reason: String },

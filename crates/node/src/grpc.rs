@@ -17,7 +17,6 @@ mod numbered;
 mod peer;
 mod placing;
 mod refusals;
-#[cfg_attr(not(test), expect(dead_code, reason = "hosts have no letters yet"))]
 pub(crate) mod replication;
 mod status;
 mod stream;

@@ -27,7 +27,6 @@ mod options;
 mod places;
 mod policies;
 mod refusal;
-#[cfg_attr(not(test), expect(dead_code, reason = "hosts have no letters yet"))]
 mod replication;
 mod resp;
 mod surroundings;

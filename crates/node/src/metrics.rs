@@ -90,7 +90,6 @@ impl Metrics {
     }
 
     /// What happens to letters between nodes.
-    #[expect(dead_code, reason = "hosts have no letters yet")]
     pub(crate) const fn replicated(&self) -> &Arc<Replicated> {
         &self.replicated
     }
@@ -128,7 +127,7 @@ impl Metrics {
         self.doors(&mut text);
         if let Some(standing) = standing {
             cluster::write(&mut text, standing);
-            self.replicated.write(&mut text);
+            self.replicated.write(&mut text, &host.stats().rejections);
         }
         let mut family = text.family(
             "drl_forwarded_checks_total",

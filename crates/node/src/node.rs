@@ -5,7 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drl_host::{Host, HostOptions, Ownership, boot_id};
+use drl_core::NodeId;
+use drl_host::{Host, HostOptions, Letters, Ownership, boot_id};
 use drl_membership::Departure;
 use drl_store::{OpenOptions, RocksStore, Store};
 use tokio::net::TcpListener;
@@ -18,15 +19,17 @@ use crate::error::{RunError, StartError};
 use crate::files;
 use crate::forward::Forwarder;
 use crate::grpc::door::GrpcDoor;
+use crate::grpc::replication::Letterbox;
 use crate::http::door::HttpDoor;
 use crate::http::routes::Shared;
 use crate::joining::{self, Joining};
 use crate::judge::{Judge, Routes};
 use crate::listen::{Addresses, Bound, bind};
-use crate::metrics::{Door, Metrics};
+use crate::metrics::{Door, Metrics, Replicated};
 use crate::options::NodeOptions;
 use crate::places::Places;
 use crate::policies::{Policies, StoredPolicies};
+use crate::replication::{Replication, Sending};
 use crate::resp::door::RespDoor;
 use crate::surroundings::Surroundings;
 
@@ -40,6 +43,8 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Node {
     host: Host,
     member: Option<Arc<dyn Member>>,
+    /// It ends with the node: it holds the host, and the host its letters.
+    replication: Option<Replication>,
     addresses: Addresses,
     grpc: GrpcDoor,
     http: HttpDoor,
@@ -81,16 +86,23 @@ impl Node {
         let cluster = options.cluster.clone();
         let policies = joining.as_ref().map(|joining| joining.policies.clone());
         let recover = move || recover(store, policies, host_options, cluster.as_ref());
-        let (host, ownership, policies) = blocking(recover).await?;
+        let (host, mut ownership, policies) = blocking(recover).await?;
         if let Some(joining) = &joining {
             joining.recovered(&host);
         }
         let (listeners, addresses) = sockets.listen()?;
+        let metrics = Arc::new(Metrics::new());
+        let letters = ownership.as_mut().and_then(Ownership::take_letters);
+        let post = options
+            .cluster
+            .as_ref()
+            .zip(letters)
+            .map(|(of, letters)| replicate(of, &options.node_id, letters, &host, metrics.replicated()));
+        let (letterbox, replication) = post.transpose()?.unzip();
         if let (Some(of), Some(ownership)) = (&options.cluster, ownership) {
             of.member.join(&host, ownership, addresses);
         }
         let surroundings = Surroundings::of(&options, addresses);
-        let metrics = Arc::new(Metrics::new());
         let routes = options.cluster.as_ref().map_or(Routes::Alone, |of| {
             let name = Arc::from(of.cluster.name.as_str());
             Routes::Cluster(Forwarder::new(name, options.node_id.clone(), of.member.placement()))
@@ -98,7 +110,7 @@ impl Node {
         let judge = Judge::new(host.clone(), Arc::clone(&metrics), routes);
         let entrance = |listener, places, door| Entrance::new(listener, places, door, Arc::clone(&metrics));
         let grpc_entrance = entrance(listeners.grpc, grpc_places, Door::Grpc);
-        let grpc = GrpcDoor::new(grpc_entrance, judge.clone(), policies.clone(), surroundings.clone(), None);
+        let grpc = GrpcDoor::new(grpc_entrance, judge.clone(), policies.clone(), surroundings.clone(), letterbox);
         let resp = listeners.resp.map(|listener| {
             let entrance = entrance(listener, resp_places, Door::Resp);
             RespDoor::new(entrance, judge.clone(), options.default_durability)
@@ -108,7 +120,7 @@ impl Node {
         let NodeOptions { node_id, data_dir, drain_timeout, cluster, .. } = options;
         let member = cluster.map(|of| of.member);
         tracing::info!(%node_id, data_dir = %data_dir.display(), ?addresses, counters = host.stats().counters, "node started");
-        Ok(Self { host, member, addresses, grpc, http, resp, drain_timeout })
+        Ok(Self { host, member, replication, addresses, grpc, http, resp, drain_timeout })
     }
 
     /// Where the node really listens.
@@ -125,7 +137,7 @@ impl Node {
     /// [`RunError::CastOut`] when it may not answer for anything any more, [`RunError::StillNamed`] when it ended in order and others
     /// cannot have what it owns.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { host, member, grpc, http, resp, drain_timeout, .. } = self;
+        let Self { host, member, replication, grpc, http, resp, drain_timeout, .. } = self;
         let stop = CancellationToken::new();
         let mut doors = tokio::task::JoinSet::new();
         doors.spawn(grpc.run(stop.clone()));
@@ -151,12 +163,35 @@ impl Node {
         if let Some(member) = member {
             member.leave(LEAVE_TIMEOUT).await;
         }
+        if let Some(replication) = replication {
+            replication.end(LEAVE_TIMEOUT).await;
+        }
         let closed = match host.ready() {
             Ok(()) => close(&host).await,
             Err(stopped) => Err(stopped.into()),
         };
         closed.and(end)
     }
+}
+
+/// Opens the letterbox of a member, and begins to send its letters.
+fn replicate(
+    of: &ClusterOptions,
+    me: &NodeId,
+    letters: Letters,
+    host: &Host,
+    counts: &Arc<Replicated>,
+) -> Result<(Arc<Letterbox>, Replication), StartError> {
+    let cluster: Arc<str> = of.cluster.name.as_str().into();
+    let letterbox = Letterbox::new((Arc::clone(&cluster), me.clone()), Arc::new(host.clone()), Arc::clone(counts));
+    let replication = Replication::start(Sending {
+        cluster,
+        placement: of.member.placement(),
+        outbox: letters,
+        addressee: Arc::new(host.clone()),
+        counts: Arc::clone(counts),
+    });
+    Ok((Arc::new(letterbox), replication.map_err(|source| StartError::Sending { source })?))
 }
 
 /// Gives away what others can take.

@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use drl_engine::ownership::Holder;
 use drl_engine::replication::Letter;
-use drl_host::Stopped;
+use drl_host::{Host, Letters, Stopped};
 use drl_membership::Placement;
 use tokio::runtime::Builder;
 use tokio::sync::{oneshot, watch};
@@ -64,6 +64,22 @@ pub(crate) trait Addressee: Send + Sync + 'static {
 
     /// Nobody listens any more where that lifetime did.
     fn is_refused(&self, by: &Holder);
+}
+
+impl Outbox for Letters {
+    async fn next(&mut self) -> Option<Letter> {
+        Self::next(self).await
+    }
+}
+
+impl Addressee for Host {
+    fn receive(&self, letter: Letter) -> Result<(), Stopped> {
+        Self::receive(self, letter)
+    }
+
+    fn is_refused(&self, by: &Holder) {
+        Self::is_refused(self, by);
+    }
 }
 
 /// What a sender is made from.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use drl_engine::replication::Rejections;
+
 use crate::metrics::text::{Kind, Text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +64,7 @@ impl Replicated {
         self.0[of as usize].load(Ordering::Relaxed)
     }
 
-    pub(super) fn write(&self, text: &mut Text) {
+    pub(super) fn write(&self, text: &mut Text, rejections: &Rejections) {
         for (name, help, label, events) in [
             (
                 "drl_replication_letters_total",
@@ -103,6 +105,21 @@ impl Replicated {
             for (of, event) in events {
                 family.labelled(label, of, self.count(*event));
             }
+        }
+        let mut family = text.family(
+            "drl_replication_rejected_total",
+            Kind::Counter,
+            "Letters of other nodes that came and were not taken, and sections of their frames.",
+        );
+        for (reason, count) in [
+            ("lifetime", rejections.other_lifetime),
+            ("stranger", rejections.strangers),
+            ("format", rejections.other_formats),
+            ("malformed", rejections.malformed),
+            ("flooded", rejections.flooded),
+            ("section", rejections.sections),
+        ] {
+            family.labelled("reason", reason, count);
         }
     }
 }
