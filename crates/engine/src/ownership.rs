@@ -5,7 +5,8 @@
 //! * what the node's directory holds: `marker.rs` (which holdings it may resume), `promise.rs`
 //! * the rules of time: `authority.rs` (until when a node may answer), `absence.rs` (how long somebody has been gone),
 //!   `clock.rs` (shard time)
-//! * the machine: `agent.rs` dispatches, `pending.rs` takes answers, `planning.rs` asks the ring; `session.rs`, `heartbeat.rs`, `reading.rs`, `claim.rs`, `adopt.rs`, `spread.rs` act
+//! * the machine: `agent.rs` dispatches, `pending.rs` takes answers, `planning.rs` asks the ring, `copies.rs` for whom an owner has copies;
+//!   `session.rs`, `heartbeat.rs`, `reading.rs`, `claim.rs`, `adopt.rs`, `spread.rs` act
 //! * `bugs.rs`: the rules that a simulator can break on purpose
 //!
 //! Absent on purpose: no clock, no randomness, no order that depends on a hash table, no waiting. Records decide, not the answers
@@ -19,6 +20,7 @@ mod bugs;
 mod claim;
 mod clock;
 mod command;
+mod copies;
 mod drops;
 mod event;
 mod followers;

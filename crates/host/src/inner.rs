@@ -82,6 +82,7 @@ impl Inner {
 
     /// Carries away what the ledger has to say, and has it journaled what it took.
     pub(crate) fn deliver(&self, state: &mut State) {
+        state.ledger.invite(clock::monotonic());
         self.carry(state);
         if !state.ledger.is_clean() {
             self.ring(state);

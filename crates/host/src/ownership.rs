@@ -104,9 +104,12 @@ impl Ownership {
     ///
     /// # Errors
     /// [`Stopped`]
-    pub fn obey(&self, order: Order) -> Result<(), Stopped> {
+    pub fn obey(&self, orders: impl IntoIterator<Item = Order>) -> Result<(), Stopped> {
         let mut state = self.inner.lock()?;
-        state.ledger.obey(order, clock::monotonic());
+        let now = clock::monotonic();
+        for order in orders {
+            state.ledger.obey(order, now);
+        }
         self.inner.deliver(&mut state);
         drop(state);
         self.inner.progress.moved();

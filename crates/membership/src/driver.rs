@@ -1,5 +1,6 @@
-//! The loop between events and commands: one event at a time goes into the state machine, its commands are carried out in order, and
-//! what has changed is published. Commands that take time become errands.
+//! The loop between events and commands: what has happened goes into the state machine, its commands are carried out in order, and
+//! what has changed is published. Commands that take time become errands. What waits is taken together: the state machine looks at every
+//! shard whenever it is asked, and a follower that is seeded says a few things about each of its shards.
 
 mod commands;
 
@@ -25,6 +26,9 @@ use crate::translate::{self, Introduction, Kind};
 
 /// The state machine is woken at least this often, so that a timer that stood still in suspend is late by no more.
 const WAKE_AT_LEAST_EVERY: Duration = Duration::from_millis(500);
+
+/// Events that are taken together, at most: a node need not look at its deadline more rarely than every few milliseconds.
+const EVENTS_TOGETHER_MAX: usize = 256;
 
 /// How often requests that name a higher epoch may make this node read everything again.
 const HIGHER_EPOCH_EVERY: Nanos = Nanos::from_secs(1);
@@ -78,20 +82,30 @@ pub(crate) struct State {
 impl Driver {
     /// Runs until the state machine stops, or nobody sends inputs any more.
     pub(crate) async fn run(mut self, started: Event) {
-        let mut event = Some(started);
+        let mut events = vec![started];
         loop {
-            if let Some(event) = event.take() {
-                self.step(event);
+            if !events.is_empty() {
+                self.step(std::mem::take(&mut events));
             }
             self.publish();
             if self.board.stopped.borrow().is_some() {
                 return self.end().await;
             }
-            event = match timeout(self.patience(), self.inputs.recv()).await {
-                Ok(Some(Input::Leave) | None) => return self.end().await,
-                Ok(Some(input)) => self.receive(input),
-                Err(_) => Some(Event::Wake),
+            let mut next = match timeout(self.patience(), self.inputs.recv()).await {
+                Ok(None) => return self.end().await,
+                Ok(input) => input,
+                Err(_) => {
+                    events.push(Event::Wake);
+                    None
+                }
             };
+            while let Some(input) = next {
+                if matches!(input, Input::Leave) {
+                    return self.end().await;
+                }
+                self.receive(input, &mut events);
+                next = if events.len() < EVENTS_TOGETHER_MAX { self.inputs.try_recv().ok() } else { None };
+            }
             self.errands.tidy();
         }
     }
@@ -120,28 +134,28 @@ impl Driver {
     }
 
     /// What an input means to the state machine.
-    fn receive(&mut self, input: Input) -> Option<Event> {
-        match input {
-            Input::Event(event) => Some(event),
-            Input::Granted { token, grant } => Some(self.granted(token, grant)),
+    fn receive(&mut self, input: Input, events: &mut Vec<Event>) {
+        let event = match input {
+            Input::Event(event) => event,
+            Input::Granted { token, grant } => self.granted(token, grant),
+            Input::Unanswered { fault, .. } if fault.is_distrust() => self.distrust(&fault.to_string()),
             Input::Unanswered { token, fault } => {
-                if fault.is_distrust() {
-                    return Some(self.distrust(&fault.to_string()));
-                }
                 self.troubled(&fault.to_string());
-                Some(Event::Unanswered { token })
+                Event::Unanswered { token }
             }
-            Input::Ended { token, transaction, result } => Some(self.ended(token, &transaction, result)),
-            Input::Watched { kind, update } => self.watched(kind, &update),
-            Input::WatchEnded { fault: Some(fault) } => Some(self.distrust(&fault.to_string())),
-            Input::WatchEnded { fault: None } => Some(Event::WatchBroken),
-            Input::Signal(Signal::Written(shard)) => Some(Event::Written { shard }),
-            Input::Signal(Signal::HigherEpoch(shard)) => self.higher_epoch(shard),
-            Input::Signal(Signal::Copies(news)) => Some(self.hear(news)),
-            Input::Drain => Some(Event::Drain),
-            Input::Leave => None,
-            Input::HostStopped => Some(Event::StoreFailed),
-        }
+            Input::Ended { token, transaction, result } => self.ended(token, &transaction, result),
+            Input::Watched { kind, update } => return self.watched(kind, &update, events),
+            Input::WatchEnded { fault: Some(fault) } => self.distrust(&fault.to_string()),
+            Input::WatchEnded { fault: None } => Event::WatchBroken,
+            Input::Signal(Signal::Written(shard)) => Event::Written { shard },
+            Input::Signal(Signal::HigherEpoch(shard)) => return events.extend(self.higher_epoch(shard)),
+            Input::Signal(Signal::Copies(news)) => self.hear(news),
+            Input::Drain => Event::Drain,
+            Input::HostStopped => Event::StoreFailed,
+            // Looked for before.
+            Input::Leave => return,
+        };
+        events.push(event);
     }
 
     fn hear(&mut self, news: News) -> Event {
@@ -233,14 +247,14 @@ impl Driver {
         Event::StoreFailed
     }
 
-    fn watched(&mut self, kind: Kind, update: &drl_coordination::Update) -> Option<Event> {
-        let cluster = self.state.cluster?;
+    fn watched(&mut self, kind: Kind, update: &drl_coordination::Update, events: &mut Vec<Event>) {
+        let Some(cluster) = self.state.cluster else { return };
         let me = Holder { node: self.me.clone(), generation: self.agent.generation() };
         let wall = self.ownership.now().wall;
         let seen = translate::update(&mut self.book, &self.keys, (kind, update), (&me, cluster), wall);
         self.repair(&me);
-        self.step(Event::Changed(seen.view));
-        seen.must_read.then_some(Event::WatchBroken)
+        events.push(Event::Changed(seen.view));
+        events.extend(seen.must_read.then_some(Event::WatchBroken));
     }
 
     /// Puts back the records of this node that somebody broke by hand: nothing else may change them, and what they said is known.

@@ -71,7 +71,10 @@ impl<B: Bugs> NodeAgent<B> {
             if self.locals[shard.index()].follow.is_some() && origin == Origin::Resume {
                 // Whatever its owner wrote is here.
                 self.locals[shard.index()].written = Written::Yes;
-                turn.report(Report::TakenWarm { shard: *shard });
+                // An owner that handed it over is its follower now.
+                if record.in_sync_follower().is_none() {
+                    turn.report(Report::TakenWarm { shard: *shard });
+                }
             }
             self.unfollow(*shard, turn);
             let floor = if origin == Origin::Cold { FloorState::Pending } else { FloorState::Journaled };

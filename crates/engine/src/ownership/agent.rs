@@ -21,6 +21,7 @@ use super::pending::{Pending, Waiting};
 use super::planning::Planned;
 use super::record::Holder;
 use super::session::Phase;
+use super::spread::Leaving;
 use super::stop::StopReason;
 use super::view::{ClusterId, LeaseId, Revision, View};
 use crate::replication::{Heard, Order, Silence};
@@ -77,16 +78,6 @@ pub struct NodeAgent<B = NoBugs> {
     pub(super) last_token: Token,
     asked_to_wake: Nanos,
     pub(super) planned: Planned,
-}
-
-/// Whether the process was asked to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leaving {
-    No,
-    /// Gives away what it can.
-    Draining,
-    /// Nothing is left to give.
-    Drained,
 }
 
 /// One step: the time, and where commands go.
@@ -159,12 +150,22 @@ impl<B: Bugs> NodeAgent<B> {
 
     /// Takes one event and appends the commands that follow from it.
     pub fn step(&mut self, now: Moment, event: Event, out: &mut Vec<Command>) {
+        self.steps(now, [event], out);
+    }
+
+    /// Takes events that have all happened by now, and appends the commands that follow from them: what follows is looked for once.
+    pub fn steps(&mut self, now: Moment, events: impl IntoIterator<Item = Event>, out: &mut Vec<Command>) {
         if self.phase == Phase::Stopped {
             return;
         }
         let mut turn = Turn { now, out };
         self.check_deadline(&mut turn);
-        self.take(event, &mut turn);
+        for event in events {
+            self.take(event, &mut turn);
+            if self.phase == Phase::Stopped {
+                return;
+            }
+        }
         self.do_what_is_due(&mut turn);
         if self.phase == Phase::Serving {
             self.reconcile(&mut turn);

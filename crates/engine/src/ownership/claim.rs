@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use drl_core::caps::TXN_RECORDS_MAX;
 use drl_core::{Nanos, NodeId, ShardId};
 
-use super::agent::{Leaving, NodeAgent, Turn};
+use super::agent::{NodeAgent, Turn};
 use super::bugs::{Bug, Bugs};
 use super::command::Command;
 use super::event::Token;
@@ -24,6 +24,7 @@ use super::local::Role;
 use super::marker::{Origin, Wanted};
 use super::pending::Pending;
 use super::record::{Holder, ShardRecord};
+use super::spread::Leaving;
 use super::transaction::{Guard, Outcome, Transaction, Write};
 use super::view::{Beat, Revision, Versioned, View};
 

@@ -15,9 +15,9 @@
 use std::collections::BTreeSet;
 
 use drl_core::caps::TXN_RECORDS_MAX;
-use drl_core::{Epoch, Nanos, NodeId, ShardId};
+use drl_core::{Epoch, Nanos, ShardId};
 
-use super::agent::{Copies, Leaving, NodeAgent, Turn};
+use super::agent::{Copies, NodeAgent, Turn};
 use super::bugs::{Bug, Bugs};
 use super::claim::Change;
 use super::event::Token;
@@ -26,6 +26,7 @@ use super::marker::{FloorState, Held};
 use super::pending::Pending;
 use super::promise::Promise;
 use super::record::{Holder, ShardRecord};
+use super::spread::Leaving;
 use crate::replication::{News, Order, Silence, Start};
 
 /// What an owner does next about the copies of a shard.
@@ -128,7 +129,7 @@ impl<B: Bugs> NodeAgent<B> {
             return Wish::Nothing;
         }
         let planned = self.planned_copy(shard);
-        let wanted = self.wanted_copy(shard).filter(|to| !self.drops.waits(&to.node, now));
+        let wanted = self.wanted_copy(shard, now);
         let local = &self.locals[shard.index()];
         let outside = local.seats.iter().find(|seat| Some(&seat.to) != record.follower.as_ref());
         let Some(follower) = &record.follower else {
@@ -167,21 +168,6 @@ impl<B: Bugs> NodeAgent<B> {
                 Standing::Invited | Standing::Required => Wish::Nothing,
             },
         }
-    }
-
-    /// Who should have a copy of a shard that this node owns: whoever should own it, else whoever should follow it.
-    fn wanted_copy(&mut self, shard: ShardId) -> Option<Holder> {
-        self.planned_copy(shard).filter(|holder| !self.is_lost(holder))
-    }
-
-    fn planned_copy(&mut self, shard: ShardId) -> Option<Holder> {
-        let seats = self.plan()?.get(shard)?.clone();
-        let node: NodeId = match seats.owner {
-            Some(owner) if owner != self.me => owner,
-            _ => seats.follower.filter(|follower| *follower != self.me)?,
-        };
-        let generation = self.known.node(&node)?.generation;
-        Some(Holder { node, generation })
     }
 
     /// Listens to whoever this node would take over from, and to whoever has its copies or shall have them.

@@ -3,6 +3,9 @@
 //! Rule (protocol, section 2): the ring tells each node what it should want, from the present placement; the records say what it
 //! may do.
 
+use std::collections::BTreeSet;
+
+use drl_core::NodeId;
 use drl_ring::{Duty, Member, Placement, Ring, plan};
 
 use super::agent::NodeAgent;
@@ -13,28 +16,49 @@ use super::bugs::Bugs;
 pub(super) struct Planned {
     as_of: u64,
     placement: Option<Placement>,
+    /// As it would be without some nodes.
+    without: Option<(BTreeSet<NodeId>, Placement)>,
 }
 
 impl<B: Bugs> NodeAgent<B> {
     /// What everybody should own, as the ring and the present records have it.
     pub(super) fn plan(&mut self) -> Option<&Placement> {
-        if self.planned.placement.is_none() || self.planned.as_of != self.known.changes {
-            let mut present = Placement::empty(self.shards);
-            for shard in self.shards.iter() {
-                let record = self.known.record(shard).map(|versioned| &versioned.record);
-                if let (Some(seats), Some(record)) = (present.get_mut(shard), record) {
-                    seats.owner = Some(record.owner.node.clone());
-                    seats.follower = record.follower.as_ref().map(|follower| follower.node.clone());
-                }
-            }
-            let duty = |is_draining: bool| if is_draining { Duty::Draining } else { Duty::Serving };
-            let members: Vec<Member> = self
-                .known
-                .living()
-                .map(|(node, entry)| Member { duty: duty(entry.draining), ..Member::new(node.clone()) })
-                .collect();
-            self.planned = Planned { as_of: self.known.changes, placement: Some(plan(&Ring::new(&members), &present)) };
+        self.forget_old_plans();
+        if self.planned.placement.is_none() {
+            self.planned.placement = Some(self.plan_without_some(&BTreeSet::new()));
         }
         self.planned.placement.as_ref()
+    }
+
+    /// What everybody should own if these nodes were gone. Of one that says nothing only this node knows, so that others go by another
+    /// plan: it may say who has a copy meanwhile, and not who owns a shard.
+    pub(super) fn plan_without(&mut self, gone: &BTreeSet<NodeId>) -> Option<&Placement> {
+        self.forget_old_plans();
+        if self.planned.without.as_ref().is_none_or(|(of, _)| of != gone) {
+            self.planned.without = Some((gone.clone(), self.plan_without_some(gone)));
+        }
+        self.planned.without.as_ref().map(|(_, placement)| placement)
+    }
+
+    fn forget_old_plans(&mut self) {
+        if self.planned.as_of != self.known.changes {
+            self.planned = Planned { as_of: self.known.changes, ..Planned::default() };
+        }
+    }
+
+    fn plan_without_some(&self, gone: &BTreeSet<NodeId>) -> Placement {
+        let mut present = Placement::empty(self.shards);
+        for shard in self.shards.iter() {
+            let record = self.known.record(shard).map(|versioned| &versioned.record);
+            if let (Some(seats), Some(record)) = (present.get_mut(shard), record) {
+                seats.owner = Some(record.owner.node.clone());
+                seats.follower = record.follower.as_ref().map(|follower| follower.node.clone());
+            }
+        }
+        let duty = |is_draining: bool| if is_draining { Duty::Draining } else { Duty::Serving };
+        let stay = self.known.living().filter(|(node, _)| !gone.contains(*node));
+        let members: Vec<Member> =
+            stay.map(|(node, entry)| Member { duty: duty(entry.draining), ..Member::new(node.clone()) }).collect();
+        plan(&Ring::new(&members), &present)
     }
 }

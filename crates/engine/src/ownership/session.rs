@@ -163,7 +163,7 @@ impl<B: Bugs> NodeAgent<B> {
     }
 
     pub(super) fn own_key(&self, lease: LeaseId) -> Write {
-        let draining = self.leaving != super::agent::Leaving::No;
+        let draining = self.leaving != super::spread::Leaving::No;
         Write::Node { node: self.me.clone(), generation: self.generation, lease, draining }
     }
 

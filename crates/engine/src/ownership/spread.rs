@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use drl_core::caps::TXN_RECORDS_MAX;
 use drl_core::{NodeId, ShardId};
 
-use super::agent::{Leaving, NodeAgent, Turn};
+use super::agent::{NodeAgent, Turn};
 use super::bugs::{Bug, Bugs};
 use super::command::Command;
 use super::local::{Freeze, Role, Written};
@@ -20,6 +20,16 @@ use super::record::Holder;
 use super::session::Phase;
 use super::transaction::{Guard, Outcome, Transaction};
 use super::view::NodeEntry;
+
+/// Whether the process was asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaving {
+    No,
+    /// Gives away what it can.
+    Draining,
+    /// Nothing is left to give.
+    Drained,
+}
 
 impl<B: Bugs> NodeAgent<B> {
     pub(super) fn spread(&mut self, turn: &mut Turn<'_>) {

@@ -48,6 +48,7 @@ impl<B: Bugs> Ledger<B> {
         let attempt = self.peers.attempt();
         self.shards[shard.index()].targets.push(Target { invited: now, ..Target::new(to.clone(), start, attempt) });
         self.restless.insert(shard);
+        self.peers.has_new_invites = true;
     }
 
     /// Wants no copy there any more; no reply waits for it.
@@ -98,7 +99,9 @@ impl<B: Bugs> Ledger<B> {
             target.stage = Stage::Invited(if is_kept(target) { Start::Continues } else { Start::Anew });
             target.invited = self.peers.ticked;
             target.attempt = self.peers.attempt();
+            target.is_told = false;
             target.told = Told::Nothing;
+            self.peers.has_new_invites = true;
         }
     }
 
@@ -208,21 +211,38 @@ impl<B: Bugs> Ledger<B> {
         self.look_at_the_restless();
     }
 
+    /// Says the invitations that were not said yet: a shard whose copy is to go on with it decides nothing meanwhile. To be called when
+    /// orders were obeyed or something was taken, for all of that at once.
+    pub fn invite(&mut self, now: Nanos) {
+        if std::mem::take(&mut self.peers.has_new_invites) {
+            let shards: Vec<ShardId> = self.restless.iter().copied().collect();
+            self.say_invites(&shards, |target| !target.is_told, now);
+        }
+    }
+
     /// Says every invitation again that was not answered, and gives up copies that let a shard wait for too long.
-    pub(crate) fn say_invites(&mut self, now: Nanos) {
+    pub(crate) fn invite_again(&mut self, now: Nanos) {
         let is_late = |target: &Target| target.is_awaited() && target.invited.0.saturating_add(JOIN_WITHIN.0) < now.0;
         for held in self.shards.iter_mut().filter(|held| held.targets.iter().any(is_late)) {
             held.targets.iter_mut().filter(|target| is_late(target)).for_each(|target| target.is_broken = true);
             self.restless.insert(held.id);
         }
         self.look_at_the_restless();
+        let shards: Vec<ShardId> = self.restless.iter().copied().collect();
+        self.say_invites(&shards, |_| true, now);
+    }
+
+    fn say_invites(&mut self, shards: &[ShardId], which: fn(&Target) -> bool, now: Nanos) {
         let mut invites: BTreeMap<Holder, Vec<Invite>> = BTreeMap::new();
-        for held in &self.shards {
-            for target in held.targets.iter().filter(|target| !target.is_broken) {
-                let (Stage::Invited(start), Some(clock), attempt) = (target.stage, held.gate.clock(), target.attempt)
-                else {
+        for shard in shards {
+            let held = &mut self.shards[shard.index()];
+            for target in held.targets.iter_mut().filter(|target| !target.is_broken && which(target)) {
+                let (Stage::Invited(start), attempt) = (target.stage, target.attempt) else { continue };
+                let Some(clock) = held.gate.clock() else {
+                    self.peers.has_new_invites = true;
                     continue;
                 };
+                target.is_told = true;
                 // The clock and not the latest stamp, which may be ahead of it: a copy goes on from here by the owner's monotonic time.
                 let time = clock.time(now);
                 let invite = Invite { shard: held.id, epoch: held.epoch, start, attempt, time, boottime: now };

@@ -53,6 +53,8 @@ pub(crate) struct Peers {
     pub(crate) listened: BTreeSet<Holder>,
     pub(crate) ticked: Nanos,
     attempts: u64,
+    /// Somebody is to be invited who was not told yet.
+    pub(crate) has_new_invites: bool,
     /// The highest revision of policies that a frame named.
     pub(crate) stamped: u64,
     pub(crate) rejections: Rejections,

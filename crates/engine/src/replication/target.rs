@@ -22,6 +22,8 @@ pub(crate) struct Target {
     pub(crate) invited: Nanos,
     /// Which invitation of this lifetime it answers.
     pub(crate) attempt: u64,
+    /// That invitation was said.
+    pub(crate) is_told: bool,
     /// Replies wait for its acknowledgements; the last frame that was sent when they began to.
     pub(crate) required: Option<u64>,
     pub(crate) told: Told,
@@ -59,6 +61,7 @@ impl Target {
             stage: Stage::Invited(start),
             invited: Nanos::ZERO,
             attempt,
+            is_told: false,
             required: None,
             told: Told::Nothing,
             is_broken: false,

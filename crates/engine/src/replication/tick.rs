@@ -32,7 +32,7 @@ impl<B: Bugs> Ledger<B> {
                 self.peers.say(&holder, Body::Frame(frame));
             }
         }
-        self.say_invites(now);
+        self.invite_again(now);
         self.acknowledge(now);
     }
 

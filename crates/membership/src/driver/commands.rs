@@ -12,14 +12,28 @@ use crate::membership::{Departure, Standing, Stopped};
 use crate::translate;
 
 impl Driver {
-    /// Gives one event to the state machine and carries out everything that follows.
-    pub(super) fn step(&mut self, event: Event) {
-        let mut events = VecDeque::from([event]);
+    /// Gives events to the state machine and carries out everything that follows.
+    pub(super) fn step(&mut self, events: Vec<Event>) {
+        let mut events = VecDeque::from(events);
         let mut commands = Vec::new();
-        while let Some(event) = events.pop_front() {
-            self.agent.step(self.ownership.now(), event, &mut commands);
-            for command in commands.drain(..) {
-                match self.carry_out(command) {
+        while !events.is_empty() {
+            self.agent.steps(self.ownership.now(), events.drain(..), &mut commands);
+            let mut commands = commands.drain(..).peekable();
+            while let Some(command) = commands.next() {
+                let carried_out = match command {
+                    // As many as come together: whoever is invited to many shards is invited once.
+                    Command::Copies(order) => {
+                        let mut orders = vec![order];
+                        while let Some(Command::Copies(order)) =
+                            commands.next_if(|next| matches!(next, Command::Copies(_)))
+                        {
+                            orders.push(order);
+                        }
+                        self.ownership.obey(orders).map(|()| None)
+                    }
+                    command => self.carry_out(command),
+                };
+                match carried_out {
                     Ok(follows) => events.extend(follows),
                     // Without counters there is nothing to own.
                     Err(HostStopped { .. }) => events.push_back(Event::StoreFailed),
@@ -43,7 +57,7 @@ impl Driver {
                 self.errands.transact(token, transaction, txn);
             }
             Command::Persist { token, facts } => self.errands.persist(token, facts),
-            Command::Copies(order) => self.ownership.obey(order)?,
+            Command::Copies(order) => self.ownership.obey([order])?,
             Command::Activate { shard, epoch, origin, clock } => {
                 if let Some(commit) = self.ownership.activate(shard, epoch, origin, clock)? {
                     self.errands.journaled(shard, commit);

@@ -156,7 +156,9 @@ impl Tiny {
 
     /// Sends what a ledger has to say, tells its agent the news, and seals what is open.
     pub(super) fn carry_away(&mut self, node: usize) {
+        let now = self.now;
         let Some(running) = &mut self.nodes[node].running else { return };
+        running.ledger.invite(now);
         let (letters, news) = (running.ledger.take_letters(), running.ledger.take_news());
         for letter in letters.into_iter().filter(|letter| !matches!(letter.body, Body::Beat(_))) {
             let to = self.nodes.iter().position(|other| other.id == letter.to.node && other.running.is_some());

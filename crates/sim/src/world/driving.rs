@@ -16,14 +16,19 @@ use crate::trace::Decided;
 impl World {
     /// Gives an event to a process and carries out what follows, until nothing more does.
     pub(crate) fn step(&mut self, to: To, event: Event) -> Result<(), Violation> {
-        let mut events = VecDeque::from([event]);
+        self.steps(to, vec![event])
+    }
+
+    /// As [`World::step`], for events that have all happened by now.
+    pub(crate) fn steps(&mut self, to: To, events: Vec<Event>) -> Result<(), Violation> {
+        let mut events = VecDeque::from(events);
         let mut commands = Vec::new();
-        while let Some(event) = events.pop_front() {
+        while !events.is_empty() {
             let machine = &mut self.machines[to.node];
             let moment = machine.clock.read(self.now);
             let Some(process) = machine.process(to.run) else { return Ok(()) };
-            self.digest.tell("event", to.node, self.now, || format!("{event:?}"));
-            process.agent.step(moment, event, &mut commands);
+            self.digest.tell("event", to.node, self.now, || format!("{events:?}"));
+            process.agent.steps(moment, events.drain(..), &mut commands);
             let now = moment.boottime;
             for command in commands.drain(..) {
                 self.digest.tell("command", to.node, self.now, || format!("{command:?}"));

@@ -15,20 +15,19 @@ pub(crate) const TICK: u64 = 100 * MILLIS;
 impl World {
     /// Carries away what a ledger has to say, and tells its agent the news.
     pub(crate) fn deliver(&mut self, to: To) -> Result<(), Violation> {
+        let now = self.boottime(to.node);
         let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
+        process.ledger.invite(now);
         let (letters, news) = (process.ledger.take_letters(), process.ledger.take_news());
         for letter in letters {
             self.check_acknowledgement(&letter)?;
             self.send_letter(to.node, letter);
         }
-        for news in news {
-            if matches!(news, News::Fenced { .. }) {
-                self.see(Mark::Fenced);
-            }
-            self.digest.tell("news", to.node, self.now, || format!("{news:?}"));
-            self.step(to, Event::Copies(news))?;
+        if news.iter().any(|news| matches!(news, News::Fenced { .. })) {
+            self.see(Mark::Fenced);
         }
-        Ok(())
+        let events: Vec<Event> = news.into_iter().map(Event::Copies).collect();
+        if events.is_empty() { Ok(()) } else { self.steps(to, events) }
     }
 
     fn check_acknowledgement(&self, letter: &Letter) -> Result<(), Violation> {
