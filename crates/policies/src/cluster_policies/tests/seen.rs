@@ -156,15 +156,17 @@ async fn what_is_seen_starts_with_what_the_disk_has_as_a_whole_and_never_goes_ba
     let mut before = 0;
     for _ in 0..3 {
         store.heal();
-        let put = place.put(ALICE, policy(8)).await;
-        until_seen(&policies, put).await;
+        place.put(ALICE, policy(8)).await;
+        let milestone = place.put(&keys().milestone().to_string(), "").await;
+        until_seen(&policies, milestone).await;
         assert!(seen(&policies) > before);
         before = seen(&policies);
         store.cut();
         place.put(ELSEWHERE, "x").await;
         until("the cut is noticed", || policies.trouble().is_some()).await;
-        // Neither with the store away, nor by what somebody claims of an earlier time.
+        // Neither with the store away, nor by what somebody claims of an earlier time, nor by an update that comes late.
         policies.look_again(1);
+        policies.shared.say_seen(1);
         assert_eq!(seen(&policies), before);
     }
 }
@@ -181,6 +183,9 @@ async fn a_disk_that_may_miss_a_change_claims_nothing_until_the_store_was_listed
     place.disk.save(&[(ALICE.into(), Some(record.clone()))]).unwrap();
     let (policies, _) = place.start_cut().await;
     assert_eq!((policies.revision(), seen(&policies)), (good + 40, good));
+    // Or a record that cannot be read.
+    place.disk.save(&[(DEFAULT.into(), Some(b"short".to_vec()))]).unwrap();
+    assert_eq!(seen(&place.start_cut().await.0), 0);
     // And without any mark.
     place.disk.save(&[(record::MARK_KEY.to_vec(), None)]).unwrap();
     let (policies, store) = place.start_cut().await;
@@ -195,8 +200,10 @@ async fn many_who_ask_cost_one_look_and_two_looks_are_a_second_apart() {
     let place = place();
     let way = Apart::at(&place);
     let policies = way.start(&place).await;
-    // What is seen already is not asked for.
+    // What is seen already is not asked for, however long one waits.
     policies.look_again(seen(&policies));
+    let _ = timeout(Duration::from_millis(300), std::future::pending::<()>()).await;
+    assert_eq!(way.writes(), 0);
     let elsewhere = place.put(ELSEWHERE, "x").await;
     for _ in 0..10_000 {
         policies.look_again(elsewhere);
