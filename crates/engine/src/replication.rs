@@ -34,6 +34,7 @@ mod tick;
 
 pub use message::{Ack, Beat, Body, Invite, Join, Letter, PeerFrame, Start};
 pub use order::Order;
+pub use outgoing::Lag;
 pub use peers::News;
 pub use receiving::{Received, Rejected, Rejections};
 pub use silence::{Heard, Silence};

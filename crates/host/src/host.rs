@@ -146,7 +146,12 @@ impl Host {
             stats.rejections = state.ledger.rejections();
             stats.unacked_cost =
                 self.inner.shards().iter().map(|shard| state.ledger.unacked_cost(shard)).max().unwrap_or(0);
-            let age = |since: Nanos| Nanos(clock::monotonic().0.saturating_sub(since.0));
+            let now = clock::monotonic();
+            let age = |since: Nanos| Nanos(now.0.saturating_sub(since.0));
+            for (to, lag) in state.ledger.lags() {
+                let worst = stats.lags.entry(to.node.clone()).or_default();
+                *worst = (*worst).max((lag.frames, lag.since.map_or(Nanos::ZERO, age)));
+            }
             stats.journal_lag = state.open_since.map_or(Nanos::ZERO, age);
         }
         stats

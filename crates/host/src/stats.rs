@@ -1,8 +1,9 @@
 //! Counts of what the host did. Counters only rise; they are added to once per batch.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use drl_core::Nanos;
+use drl_core::{Nanos, NodeId};
 use drl_engine::replication::Rejections;
 use drl_limits::{Decision, Reason};
 
@@ -31,6 +32,9 @@ pub struct Stats {
     pub counters: u64,
     /// The most that a shard has answered ahead of its acknowledgement, in class `async`: what its loss may admit too much.
     pub unacked_cost: u64,
+    /// How far other nodes are behind that have copies of this one's shards, or did: frames without acknowledgement, and the age of the
+    /// oldest. By node: the worst of its lifetimes.
+    pub lags: BTreeMap<NodeId, (u64, Nanos)>,
     /// What other nodes sent and was not taken.
     pub rejections: Rejections,
     pub checkpoints: u64,

@@ -191,6 +191,7 @@ impl<B: Bugs> NodeAgent<B> {
             Event::Policies { revision } => self.run_policies(revision, turn),
             Event::HigherEpoch { shard } => self.doubt(shard, turn),
             Event::Drain => self.drain(),
+            Event::Undrain => self.undrain(),
             Event::StoreFailed => self.stop(StopReason::StoreFailed, turn),
         }
     }

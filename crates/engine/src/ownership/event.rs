@@ -47,8 +47,10 @@ pub enum Event {
     Policies { revision: u64 },
     /// A request named a higher epoch than this node knows.
     HigherEpoch { shard: ShardId },
-    /// The process was asked to end.
+    /// The node was asked to give away what it has: its process is to end, or somebody wants the machine.
     Drain,
+    /// The node was asked to stay after all.
+    Undrain,
     /// The journal refused a write; nothing is written any more.
     StoreFailed,
 }

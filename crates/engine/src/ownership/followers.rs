@@ -268,12 +268,14 @@ impl<B: Bugs> NodeAgent<B> {
     pub(super) fn is_still_needed(&self) -> bool {
         let others = self.known.living().any(|(node, entry)| *node != self.me && !entry.draining);
         let mut records = self.shards.iter().filter_map(|shard| self.known.record(shard));
-        let names_me = |record: &ShardRecord| {
-            record.owner.node == self.me || record.follower.as_ref().is_some_and(|follower| follower.node == self.me)
-        };
         self.copies == Copies::Two
             && self.leaving != Leaving::No
             && others
-            && records.any(|versioned| names_me(&versioned.record))
+            && records.any(|versioned| self.is_named_by(&versioned.record))
+    }
+
+    /// Whether a record names this node, in whichever role and lifetime.
+    pub(super) fn is_named_by(&self, record: &ShardRecord) -> bool {
+        record.owner.node == self.me || record.follower.as_ref().is_some_and(|follower| follower.node == self.me)
     }
 }

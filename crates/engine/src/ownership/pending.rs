@@ -87,7 +87,7 @@ impl<B: Bugs> NodeAgent<B> {
             Pending::ReadAll(_) => self.read(outcome, turn),
             Pending::Beat { sent, time_hi } => self.beat_ended(sent, time_hi, outcome, turn),
             Pending::Renew { lease, sent, time_hi, .. } => self.renewed(lease, sent, time_hi, outcome, turn),
-            Pending::Announce(_) => self.announced(outcome, turn),
+            Pending::Announce(announcement) => self.announced(&announcement, outcome, turn),
             Pending::Records { transaction, shards } => self.records_ended(&transaction, &shards, outcome, turn),
             _ => {}
         }

@@ -18,7 +18,7 @@ use super::marker::FloorState;
 use super::pending::Pending;
 use super::record::Holder;
 use super::session::Phase;
-use super::transaction::{Guard, Outcome, Transaction};
+use super::transaction::{Guard, Outcome, Transaction, Write};
 use super::view::NodeEntry;
 
 /// Whether the process was asked to end.
@@ -133,19 +133,23 @@ impl<B: Bugs> NodeAgent<B> {
         self.send_records(guards, changes, turn);
     }
 
-    /// The process was asked to end.
+    /// The node is to give everything away. One that has already looks again: it may have been given something since.
     pub(super) fn drain(&mut self) {
-        if self.leaving == Leaving::No {
-            self.leaving = Leaving::Draining;
-        }
+        self.leaving = Leaving::Draining;
     }
 
-    /// Says to everybody that this node drains, so that plans leave it out; says it again when something that was sent before
-    /// comes late and takes it back.
+    /// Takes [`NodeAgent::drain`] back. What was frozen to be given away thaws, unless its swap is on its way.
+    pub(super) fn undrain(&mut self) {
+        self.leaving = Leaving::No;
+    }
+
+    /// Says to everybody whether this node drains, so that plans leave it out or count on it; says it again when something that was
+    /// sent before comes late and takes it back.
     pub(super) fn announce(&mut self, turn: &mut Turn<'_>) {
-        let Some(lease) = self.lease.filter(|_| self.leaving != Leaving::No) else { return };
-        let is_silent = self.known.node(&self.me).is_some_and(|entry| entry.lease == lease && !entry.draining);
-        if !is_silent || self.pending.values().any(|waiting| matches!(waiting.what, Pending::Announce(_))) {
+        let Some(lease) = self.lease else { return };
+        let drains = self.leaving != Leaving::No;
+        let is_told = self.known.node(&self.me).is_none_or(|entry| entry.lease != lease || entry.draining == drains);
+        if is_told || self.pending.values().any(|waiting| matches!(waiting.what, Pending::Announce(_))) {
             return;
         }
         let guards = vec![Guard::Lease { node: self.me.clone(), lease }];
@@ -154,10 +158,13 @@ impl<B: Bugs> NodeAgent<B> {
         turn.say(Command::Transact { token, transaction });
     }
 
-    pub(super) fn announced(&mut self, outcome: Outcome, turn: &mut Turn<'_>) {
+    pub(super) fn announced(&mut self, announcement: &Transaction, outcome: Outcome, turn: &mut Turn<'_>) {
         match outcome {
             Outcome::Committed(mut view) => {
-                let entry = self.known.node(&self.me).map(|entry| NodeEntry { draining: true, ..*entry });
+                // What was said, which need not be what this node wants by now.
+                let draining =
+                    announcement.writes.iter().any(|write| matches!(write, Write::Node { draining: true, .. }));
+                let entry = self.known.node(&self.me).map(|entry| NodeEntry { draining, ..*entry });
                 view.nodes.extend(entry.map(|entry| (self.me.clone(), Some(entry))));
                 self.learn(view, turn);
             }
@@ -176,7 +183,7 @@ impl<B: Bugs> NodeAgent<B> {
         }
         self.leaving = Leaving::Drained;
         let records = self.shards.iter().filter_map(|shard| self.known.record(shard));
-        let named = records.filter(|versioned| versioned.record.owner.node == self.me).count();
+        let named = records.filter(|versioned| self.is_named_by(&versioned.record)).count();
         turn.say(Command::Drained { named });
     }
 }

@@ -28,6 +28,15 @@ struct Sent {
     frame: PeerFrame,
     /// The last commit that was sealed when it was sent.
     commit: CommitNo,
+    at: Nanos,
+}
+
+/// What was sent to another lifetime and is not acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lag {
+    pub frames: u64,
+    /// Since when the oldest of them waits.
+    pub since: Option<Nanos>,
 }
 
 impl Outgoing {
@@ -55,8 +64,12 @@ impl Outgoing {
         }
         self.last += 1;
         let frame = PeerFrame { stream: self.stream, number: self.last, payload };
-        self.unacked.push_back(Sent { frame: frame.clone(), commit });
+        self.unacked.push_back(Sent { frame: frame.clone(), commit, at: now });
         frame
+    }
+
+    pub(crate) fn lag(&self) -> Lag {
+        Lag { frames: self.unacked.len() as u64, since: self.unacked.front().map(|sent| sent.at) }
     }
 
     /// Whether there is room for another frame.
@@ -111,6 +124,18 @@ mod tests {
         assert!(!outgoing.covers(CommitNo(10)));
         assert!(outgoing.acknowledged(0, 2, Nanos::ZERO));
         assert!(outgoing.covers(CommitNo(29)) && !outgoing.covers(CommitNo(30)));
+    }
+
+    #[test]
+    fn the_lag_is_what_is_not_acknowledged_and_since_when() {
+        let mut outgoing = Outgoing::default();
+        assert_eq!(outgoing.lag(), Lag::default());
+        for millis in [5, 7, 9] {
+            outgoing.send(Arc::from([]), CommitNo(1), Nanos::from_millis(millis));
+        }
+        assert_eq!(outgoing.lag(), Lag { frames: 3, since: Some(Nanos::from_millis(5)) });
+        outgoing.acknowledged(0, 2, Nanos::from_millis(11));
+        assert_eq!(outgoing.lag(), Lag { frames: 1, since: Some(Nanos::from_millis(9)) });
     }
 
     #[test]

@@ -7,7 +7,7 @@ use drl_core::{CommitNo, Epoch, Nanos, ShardId};
 
 use super::incoming::Incoming;
 use super::message::{Body, Invite, Letter};
-use super::outgoing::Outgoing;
+use super::outgoing::{Lag, Outgoing};
 use super::receiving::Rejections;
 use super::silence::{Ear, Heard, Silence};
 use crate::ownership::Holder;
@@ -110,6 +110,12 @@ impl Peers {
 
     pub(crate) fn covers(&self, to: &Holder, commit: CommitNo) -> bool {
         self.pairs.get(to).is_some_and(|pair| pair.outgoing.covers(commit))
+    }
+
+    /// How far each lifetime is behind that was sent something.
+    pub(crate) fn lags(&self) -> impl Iterator<Item = (&Holder, Lag)> {
+        let sent = |(to, pair): (_, &Pair)| (pair.outgoing.last() > 0).then(|| (to, pair.outgoing.lag()));
+        self.pairs.iter().filter_map(sent)
     }
 
     pub(crate) fn take_letters(&mut self) -> Vec<Letter> {

@@ -16,10 +16,16 @@
 
 use drl_core::{CommitNo, ShardId};
 
+use super::outgoing::Lag;
 use crate::ledger::Ledger;
-use crate::ownership::{Bug, Bugs};
+use crate::ownership::{Bug, Bugs, Holder};
 
 impl<B: Bugs> Ledger<B> {
+    /// How far every other lifetime is behind that has shards or copies of this one.
+    pub fn lags(&self) -> impl Iterator<Item = (&Holder, Lag)> {
+        self.peers.lags()
+    }
+
     /// Whether every copy that has to has acknowledged what `shard` had in the frame of `commit`, which is in this node's own journal.
     #[must_use]
     pub fn is_released(&self, shard: ShardId, commit: CommitNo) -> bool {

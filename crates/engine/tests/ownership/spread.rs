@@ -115,3 +115,59 @@ fn a_reading_that_was_sent_before_the_drain_and_takes_it_back_is_answered_by_tel
     let again = node.step(Event::Changed(late));
     assert_eq!(transactions(&again).next().unwrap().1, announcement);
 }
+
+/// `n1` owns both shards, one of them written, and has said that it drains.
+fn drained() -> Node {
+    let mut node = owner_of_both();
+    let kept = frozen(&mut node);
+    node.step(Event::Frozen { shards: vec![(kept, Written::Yes)] });
+    let given = drl_core::ShardId::new(1 - kept.get());
+    let announced = node.step(Event::Drain);
+    node.committed(transactions(&announced).next().unwrap().0, at(15));
+    let swapped = node.step(Event::Frozen { shards: vec![(given, Written::Never)] });
+    let left = node.committed(change(&swapped).0, at(17));
+    assert_eq!(left[1..], [Command::Drained { named: 1 }], "{left:?}");
+    node
+}
+
+#[test]
+fn a_drain_that_is_taken_back_is_told_to_everybody_and_told_again_when_something_older_comes_late() {
+    for mut node in [drained(), {
+        let mut node = owner_of_both();
+        let announced = node.step(Event::Drain);
+        node.committed(transactions(&announced).next().unwrap().0, at(15));
+        node
+    }] {
+        let announced = node.step(Event::Undrain);
+        let (token, announcement) = transactions(&announced).next().unwrap();
+        assert!(matches!(announcement.writes[..], [Write::Node { draining: false, .. }]));
+        assert_eq!(node.step(Event::Undrain), [], "one at a time");
+        assert_eq!(transactions(&node.committed(token, at(18))).count(), 0, "it is told");
+        let mut late = at(19);
+        late.nodes = vec![(
+            id("n1"),
+            drl_engine::ownership::NodeEntry { draining: true, ..entry(100, LEASE.0, 5).unwrap() }.into(),
+        )];
+        let again = node.step(Event::Changed(late));
+        assert_eq!(transactions(&again).next().unwrap().1, announcement);
+    }
+}
+
+#[test]
+fn a_drain_that_is_taken_back_before_it_was_told_leaves_nothing_behind() {
+    let mut node = owner_of_both();
+    let announced = node.step(Event::Drain);
+    let (token, _) = transactions(&announced).next().unwrap();
+    assert_eq!(node.step(Event::Undrain), [], "the first one has no outcome yet");
+    let taken_back = node.committed(token, at(15));
+    let told = transactions(&taken_back).next().unwrap();
+    assert!(matches!(told.1.writes[..], [Write::Node { draining: false, .. }]), "{taken_back:?}");
+    assert_eq!(transactions(&node.committed(told.0, at(16))).count(), 0);
+}
+
+#[test]
+fn a_node_that_is_asked_to_drain_again_says_again_what_names_it() {
+    let mut node = drained();
+    assert_eq!(node.step(Event::Drain), [Command::Drained { named: 1 }]);
+    node.step(Event::Undrain);
+}

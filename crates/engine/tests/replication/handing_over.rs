@@ -139,3 +139,20 @@ fn a_node_that_drains_ends_only_when_no_record_names_it() {
     let commands = agent.sees(record(7, n2()));
     assert!(commands.contains(&Command::Drained { named: 0 }));
 }
+
+#[test]
+fn a_drain_that_is_taken_back_thaws_what_was_frozen_for_it() {
+    let (mut agent, _) = draining();
+    let commands = agent.run(Event::Undrain);
+    assert!(is_thawed(&commands) && !is_frozen_again(&commands), "{commands:?}");
+    agent.hear(News::Flushed { shard: ONE });
+    assert_eq!(agent.wants(), None, "it stays");
+}
+
+#[test]
+fn a_swap_that_is_on_its_way_happens_although_the_drain_is_taken_back() {
+    let mut agent = swapping();
+    let commands = agent.run(Event::Undrain);
+    assert!(!is_thawed(&commands), "{commands:?}");
+    assert!(agent.commits().iter().any(|command| matches!(command, Command::Close { shard: ONE, .. })));
+}

@@ -106,7 +106,13 @@ impl World {
             Fault::DiskFail => machine.disk_fails = machine.process.is_some(),
             Fault::Drain => {
                 if let Some(run) = machine.process.as_ref().map(|process| process.run) {
-                    return self.step(To { node, run }, Event::Drain);
+                    let to = To { node, run };
+                    // Half of them are taken back within a second. Nothing is drawn for it, so worlds without drains stay as they are.
+                    if self.now.is_multiple_of(2) {
+                        let at = self.now + self.now % SECOND;
+                        self.queue.plan(at, Happening::Agent { to, event: Event::Undrain });
+                    }
+                    return self.step(to, Event::Drain);
                 }
             }
         }
