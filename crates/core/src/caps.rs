@@ -250,6 +250,9 @@ pub const CLIENT_SESSIONS_CHECKS_MAX: usize = 128 * CLIENT_SESSION_CHECKS_MAX;
 /// is forgotten then.
 pub const CLIENT_SESSION_IDLE_SECS_MAX: u64 = 30;
 
+/// Changes that a node remembers of each shard, to tell why it is where it is.
+pub const SHARD_MOVES_KEPT: usize = 4;
+
 /// Seats in one message of a watched placement: some KiB. A reader keeps the memory of its largest message for as long as it watches.
 pub const PLACEMENT_SEATS_PER_MESSAGE: usize = 128;
 

@@ -4,12 +4,14 @@
 //! state machine; a heartbeat that cannot be read still counts as one, with the latest time that its node is known to have promised.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use drl_coordination::{Entry, Key, Revision as StoreRevision};
-use drl_core::{NodeId, ShardCount, ShardId, ShardTime};
-use drl_engine::ownership::{Beat, LeaseId, NodeEntry, Revision, Versioned};
+use drl_core::{Epoch, NodeId, ShardCount, ShardId, ShardTime};
+use drl_engine::ownership::{Beat, Holder, LeaseId, NodeEntry, Revision, Versioned};
 
 use crate::documents::{self, NodeDocument};
+use crate::moves::{Move, Moves, What, Why, between};
 use crate::placement::{Node, Placement, Seat};
 
 #[derive(Debug)]
@@ -36,10 +38,13 @@ pub(crate) struct Book {
     revision: Revision,
     /// Whether the placement has changed since it was last taken.
     is_changed: bool,
+    moves: Arc<Moves>,
+    /// Wall time, as of the last time that it was told.
+    pub(crate) now: ShardTime,
 }
 
 impl Book {
-    pub(crate) fn new(shards: ShardCount) -> Self {
+    pub(crate) fn new(shards: ShardCount, moves: Arc<Moves>) -> Self {
         Self {
             records: shards.iter().map(|_| None).collect(),
             nodes: BTreeMap::new(),
@@ -47,6 +52,8 @@ impl Book {
             broken: BTreeMap::new(),
             revision: Revision(0),
             is_changed: true,
+            moves,
+            now: ShardTime::default(),
         }
     }
 
@@ -55,6 +62,7 @@ impl Book {
         let read = documents::read_record(&entry.value).map_err(|error| error.to_string());
         let record = self.note(&entry.key, entry.changed, read)?;
         let versioned = Versioned { record, changed: Revision(entry.changed.0) };
+        self.note_move(shard, &versioned, as_of);
         let slot = self.records.get_mut(shard.index())?;
         if slot.as_ref().is_none_or(|read| read.as_of <= as_of) {
             let value = Some(versioned.clone());
@@ -63,6 +71,30 @@ impl Book {
         }
         self.revision = self.revision.max(as_of);
         Some(versioned)
+    }
+
+    /// Remembers what happened to a shard. The first reading of a record that is older says nothing about that.
+    fn note_move(&self, shard: ShardId, new: &Versioned, as_of: Revision) {
+        let old = self.last_record(shard);
+        let what = match old {
+            Some(old) if old.changed < new.changed => between(&old.record, &new.record, |holder| self.lot(holder)),
+            None if new.changed == as_of && new.record.epoch == Epoch(1) => {
+                Some(What::Claimed { by: new.record.owner.node.clone() })
+            }
+            _ => None,
+        };
+        if let Some(what) = what {
+            self.moves.note(shard, Move { epoch: new.record.epoch, at: self.now, what });
+        }
+    }
+
+    fn lot(&self, holder: &Holder) -> Why {
+        match self.nodes.get(&holder.node).and_then(|read| read.value.as_ref()) {
+            Some((entry, _)) if entry.generation != holder.generation => Why::IsGone,
+            Some((entry, _)) if entry.draining => Why::Drains,
+            Some(_) => Why::Serves,
+            None => Why::IsGone,
+        }
     }
 
     /// The record as it was last read.
@@ -81,6 +113,7 @@ impl Book {
     /// Takes what this node wrote itself.
     pub(crate) fn wrote_record(&mut self, shard: ShardId, versioned: Versioned) {
         let as_of = versioned.changed;
+        self.note_move(shard, &versioned, as_of);
         if let Some(slot) = self.records.get_mut(shard.index())
             && slot.as_ref().is_none_or(|read| read.as_of <= as_of)
         {

@@ -151,6 +151,7 @@ impl Driver {
             Input::Signal(Signal::HigherEpoch(shard)) => return events.extend(self.higher_epoch(shard)),
             Input::Signal(Signal::Copies(news)) => self.hear(news),
             Input::Drain => Event::Drain,
+            Input::Undrain => Event::Undrain,
             Input::HostStopped => Event::StoreFailed,
             // Looked for before.
             Input::Leave => return,
@@ -194,6 +195,7 @@ impl Driver {
         result: Result<drl_coordination::Outcome, TxnError>,
     ) -> Event {
         let wall = self.ownership.now().wall;
+        self.book.now = wall;
         let outcome = match result {
             Ok(outcome) => {
                 self.answered(&outcome.reply().header);
@@ -251,6 +253,7 @@ impl Driver {
         let Some(cluster) = self.state.cluster else { return };
         let me = Holder { node: self.me.clone(), generation: self.agent.generation() };
         let wall = self.ownership.now().wall;
+        self.book.now = wall;
         let seen = translate::update(&mut self.book, &self.keys, (kind, update), (&me, cluster), wall);
         self.repair(&me);
         events.push(Event::Changed(seen.view));

@@ -42,8 +42,10 @@ pub(crate) enum Input {
         fault: Option<Fault>,
     },
     Signal(Signal),
-    /// The process was asked to end.
+    /// The node is to give away what it has.
     Drain,
+    /// The node is to stay.
+    Undrain,
     /// The session is to end.
     Leave,
     /// The host has stopped.

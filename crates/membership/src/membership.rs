@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use drl_coordination::{Coordination, InvalidTtl, Keys, Ttl};
-use drl_core::{Generation, Nanos, NodeId, ShardCount};
+use drl_core::{Generation, Nanos, NodeId, ShardCount, ShardId};
 use drl_engine::ownership::{Authority, Copies, Event, Identity, NodeAgent};
 use drl_host::Ownership;
 use tokio::sync::{mpsc, watch};
@@ -16,6 +16,7 @@ use crate::book::Book;
 use crate::documents::NodeAddresses;
 use crate::driver::{Board, Driver, State};
 use crate::errands::{Errands, Input};
+use crate::moves::{Move, Moves};
 use crate::placement::Placement;
 use crate::translate::Introduction;
 
@@ -42,8 +43,14 @@ pub struct Standing {
     pub generation: Option<Generation>,
     /// Until when this node may answer, by `CLOCK_BOOTTIME`; zero: not at all.
     pub deadline: Nanos,
-    /// Shards whose records name this node.
+    /// Shards whose records name this node as owner.
     pub owned: usize,
+    /// Of those, the ones of which another node has a copy in sync.
+    pub in_sync: usize,
+    /// Shards of which it has a copy in sync.
+    pub followed: usize,
+    /// Shards of which it is to have a copy that is not in sync yet.
+    pub learning: usize,
     /// Shards that it answers for as long as the deadline is ahead.
     pub answering: usize,
     /// Why the store does not answer; `None` while it does.
@@ -55,7 +62,7 @@ pub struct Standing {
 /// What a node that was asked to leave could give away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Departure {
-    /// Records that still name this node: their shards have counters that nobody else has.
+    /// Records that still name this node, as owner or as follower.
     pub named: usize,
     /// Other nodes with a session that were not asked to leave.
     pub others: usize,
@@ -76,6 +83,7 @@ pub struct Membership {
     departure: watch::Receiver<Option<Departure>>,
     stopped: watch::Receiver<Option<Stopped>>,
     stamped: watch::Receiver<u64>,
+    moves: Arc<Moves>,
     stage: Mutex<Stage>,
 }
 
@@ -93,6 +101,7 @@ struct Prepared {
     options: MemberOptions,
     ttl: Ttl,
     board: Board,
+    moves: Arc<Moves>,
     inputs: mpsc::Receiver<Input>,
 }
 
@@ -110,6 +119,7 @@ impl Membership {
         let (stopped, stopped_reader) = watch::channel(None);
         let (stamped, stamped_reader) = watch::channel(0);
         let board = Board { placement, standing, departure, stopped, stamped };
+        let moves = Arc::new(Moves::new(options.shards));
         Ok(Self {
             inputs: sender,
             placement: placement_reader,
@@ -117,7 +127,16 @@ impl Membership {
             departure: departure_reader,
             stopped: stopped_reader,
             stamped: stamped_reader,
-            stage: Mutex::new(Stage::Prepared(Box::new(Prepared { coordination, keys, options, ttl, board, inputs }))),
+            moves: Arc::clone(&moves),
+            stage: Mutex::new(Stage::Prepared(Box::new(Prepared {
+                coordination,
+                keys,
+                options,
+                ttl,
+                board,
+                moves,
+                inputs,
+            }))),
         })
     }
 
@@ -127,7 +146,7 @@ impl Membership {
     pub fn join(&self, mut ownership: Ownership, addresses: NodeAddresses, policies: watch::Receiver<u64>) {
         let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         let Stage::Prepared(prepared) = std::mem::replace(&mut *stage, Stage::Left) else { return };
-        let Prepared { coordination, keys, options, ttl, board, inputs } = *prepared;
+        let Prepared { coordination, keys, options, ttl, board, moves, inputs } = *prepared;
         let MemberOptions { node, shards, authority, version, copies, within } = options;
         let (found, signals) = (ownership.take_found(), ownership.take_signals());
         let ownership = Arc::new(ownership);
@@ -150,7 +169,7 @@ impl Membership {
             errands,
             inputs,
             board,
-            book: Book::new(shards),
+            book: Book::new(shards, moves),
             state: State::default(),
         };
         let started = found.map_or(Event::Wake, |found| Event::Started(Box::new(found)));
@@ -175,6 +194,12 @@ impl Membership {
         self.stamped.clone()
     }
 
+    /// What happened last to a shard, newest first, as far as this node saw it since it began.
+    #[must_use]
+    pub fn moves(&self, shard: ShardId) -> Vec<Move> {
+        self.moves.of(shard)
+    }
+
     /// Resolves when this node answers for nothing any more.
     pub async fn stopped(&self) -> Stopped {
         let mut stopped = self.stopped.clone();
@@ -185,12 +210,25 @@ impl Membership {
         found.unwrap_or_else(|| Stopped { reason: Arc::from("the membership has ended") })
     }
 
+    /// Begins to give away what can be given; see [`Membership::placement`] for how far it is. It goes on until
+    /// [`Membership::stop_draining`], and takes nothing meanwhile.
+    pub async fn start_draining(&self) {
+        let _ = self.inputs.send(Input::Drain).await;
+    }
+
+    /// Takes its share again.
+    pub async fn stop_draining(&self) {
+        let _ = self.inputs.send(Input::Undrain).await;
+    }
+
     /// Gives away what can be given. `None`: not within that time.
     pub async fn drain(&self, within: Duration) -> Option<Departure> {
         let mut departure = self.departure.clone();
+        // What was said at the end of an earlier drain need not be so any more.
+        departure.mark_unchanged();
         let drained = async {
-            let _ = self.inputs.send(Input::Drain).await;
-            departure.wait_for(Option::is_some).await.ok().and_then(|departure| *departure)
+            self.start_draining().await;
+            departure.changed().await.ok().and_then(|()| *departure.borrow())
         };
         timeout(within, drained).await.ok().flatten()
     }

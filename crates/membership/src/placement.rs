@@ -31,6 +31,13 @@ pub struct Seat {
     pub cold: bool,
 }
 
+/// Whether a copy counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InSync {
+    Yes,
+    No,
+}
+
 /// A node that holds a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -53,12 +60,43 @@ impl Placement {
         self.seats.iter().flatten().filter(|seat| seat.owner.node == *node).count()
     }
 
+    /// Of how many shards a node has a copy, or is to have one, whichever of its lifetimes.
+    #[must_use]
+    pub fn followed_by(&self, node: &NodeId, in_sync: InSync) -> usize {
+        let follows = |seat: &&Seat| seat.follower.as_ref().is_some_and(|follower| follower.node == *node);
+        self.seats.iter().flatten().filter(follows).filter(|seat| seat.in_sync == (in_sync == InSync::Yes)).count()
+    }
+
+    /// How many records name a node.
+    #[must_use]
+    pub fn naming(&self, node: &NodeId) -> usize {
+        self.seats.iter().flatten().filter(|seat| seat.names(node)).count()
+    }
+
+    /// How many nodes there are beside this one that were not asked to leave.
+    #[must_use]
+    pub fn staying_beside(&self, node: &NodeId) -> usize {
+        self.nodes.iter().filter(|(id, other)| *id != node && !other.draining).count()
+    }
+
+    /// The shards whose owner has a session.
+    pub fn owned(&self) -> impl Iterator<Item = &Seat> {
+        self.seats.iter().flatten().filter(|seat| {
+            self.nodes.get(&seat.owner.node).is_some_and(|node| node.generation == seat.owner.generation)
+        })
+    }
+
     /// How many shards have an owner that has a session.
     #[must_use]
     pub fn with_owner(&self) -> usize {
-        let lives = |seat: &&Seat| {
-            self.nodes.get(&seat.owner.node).is_some_and(|node| node.generation == seat.owner.generation)
-        };
-        self.seats.iter().flatten().filter(lives).count()
+        self.owned().count()
+    }
+}
+
+impl Seat {
+    /// Whether a node is the owner or the follower, whichever of its lifetimes.
+    #[must_use]
+    pub fn names(&self, node: &NodeId) -> bool {
+        self.owner.node == *node || self.follower.as_ref().is_some_and(|follower| follower.node == *node)
     }
 }

@@ -323,3 +323,36 @@ async fn every_node_can_be_replaced_by_a_new_one_with_an_empty_disk() {
         assert_eq!(allowed_soon(&nodes.iter().collect::<Vec<_>>(), &client.to_string(), 9).await, 3);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_drained_goes_on_and_gets_its_share_again_with_every_counter() {
+    let world = World::new();
+    let one = world.start("n1", Arc::default()).await;
+    let (two, three) = (world.start("n2", Arc::default()).await, world.start("n3", Arc::default()).await);
+    let nodes = [&one, &two, &three];
+    one.until_placed("every shard has a copy", is_in_sync).await;
+    for client in 0..24 {
+        assert_eq!(allowed_soon(&nodes, &client.to_string(), 6).await, 6);
+    }
+    for round in 0..2 {
+        one.membership.start_draining().await;
+        two.until_placed("nothing names it", |placement| placement.naming(&one.id) == 0 && is_in_sync(placement)).await;
+        let again = one.membership.drain(SOON).await.expect("it has nothing");
+        assert_eq!((again.named, again.others), (0, 2), "{round}");
+        one.membership.stop_draining().await;
+        let has_share = |placement: &Placement| {
+            is_in_sync(placement) && placement.owned_by(&one.id) > 10 && !placement.nodes[&one.id].draining
+        };
+        two.until_placed("it has its share again", has_share).await;
+        for client in 0..24 {
+            assert_eq!(allowed_soon(&nodes, &client.to_string(), 1).await, 1, "{round}");
+        }
+    }
+    for client in 0..24 {
+        assert_eq!(allowed_soon(&nodes, &client.to_string(), 9).await, 2);
+    }
+    let moves = (0..64).flat_map(|shard| three.membership.moves(drl_core::ShardId::new(shard)));
+    let told: Vec<String> = moves.map(|latest| latest.what.to_string()).collect();
+    assert!(told.iter().any(|what| what == "n2 handed it over to n1, as planned"), "{told:?}");
+    assert!(told.iter().any(|what| what.starts_with("the copy on n")), "{told:?}");
+}

@@ -21,7 +21,7 @@ use super::session::Phase;
 use super::transaction::{Guard, Outcome, Transaction, Write};
 use super::view::NodeEntry;
 
-/// Whether the process was asked to end.
+/// Whether the node was asked to give away what it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leaving {
     No,

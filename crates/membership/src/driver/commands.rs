@@ -9,6 +9,7 @@ use drl_host::Stopped as HostStopped;
 
 use super::Driver;
 use crate::membership::{Departure, Standing, Stopped};
+use crate::placement::InSync;
 use crate::translate;
 
 impl Driver {
@@ -126,6 +127,9 @@ impl Driver {
             generation: Some(self.agent.generation()).filter(|generation| generation.0 != 0),
             deadline: self.state.deadline,
             owned: placement.owned_by(&self.me),
+            in_sync: placement.seats.iter().flatten().filter(|seat| seat.in_sync && seat.owner.node == self.me).count(),
+            followed: placement.followed_by(&self.me, InSync::Yes),
+            learning: placement.followed_by(&self.me, InSync::No),
             answering: self.state.answering.len(),
             trouble: self.state.trouble.clone(),
             broken_keys: self
