@@ -6,9 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drl_core::Nanos;
+use drl_core::{Nanos, ShardId};
 use drl_host::{Cluster, Host, Ownership};
-use drl_membership::{Departure, Placement};
+use drl_membership::{Departure, Move, Placement};
 use tokio::sync::watch;
 
 use crate::listen::Addresses;
@@ -31,6 +31,21 @@ pub trait Member: Send + Sync {
 
     fn standing(&self) -> Standing;
 
+    /// The node is to give away what it has and to go on answering for others.
+    fn start_draining(&self) -> Wait<'_, Result<(), Refused>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// The node is to take its share again.
+    fn stop_draining(&self) -> Wait<'_, Result<(), Refused>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// What happened last to a shard, newest first, as far as it was seen.
+    fn moves(&self, _shard: ShardId) -> Vec<Move> {
+        Vec::new()
+    }
+
     /// The node is to end: gives away what can be given, within that time.
     fn drain(&self, _within: Duration) -> Wait<'_, Departure> {
         Box::pin(async { Departure { named: 0, others: 0 } })
@@ -47,6 +62,12 @@ pub trait Member: Send + Sync {
     }
 }
 
+/// Why a member does not do what an operator asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub reason: String,
+}
+
 /// Something that takes a while.
 pub type Wait<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -60,6 +81,12 @@ pub struct Standing {
     pub shards_owned: u32,
     /// Of those, the ones that it decides for.
     pub shards_answering: u32,
+    /// Shards of which it is the owner and another node has a copy in sync.
+    pub shards_in_sync: u32,
+    /// Shards of which it has a copy in sync.
+    pub shards_followed: u32,
+    /// Shards of which it is to have a copy that is not in sync yet.
+    pub shards_learning: u32,
     /// Values of policies that cannot be used.
     pub broken: Vec<BrokenPolicy>,
     /// What is wrong, a sentence each.

@@ -50,10 +50,10 @@ pub enum RunError {
     /// The node may not answer for anything any more.
     #[error("the node left its cluster: {reason}")]
     CastOut { reason: String },
-    /// It ended in order, and others may not take over what it owns.
+    /// It ended in order, and others may not take over what it owns, or wait for what it has.
     #[error(
-        "{named} shards stay with this node, because only its data directory has their counters: start it again with the same --data-dir, \
-         or their clients are denied until others give up waiting"
+        "{named} shards still name this node: it could not give them away in time. Start it again with the same --data-dir; until then \
+         clients of shards whose counters only it has are denied"
     )]
     StillNamed { named: usize },
 }

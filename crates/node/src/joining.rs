@@ -2,21 +2,22 @@
 //! once the host is recovered.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use drl_coordination::{ClusterName, Coordination, Keys};
-use drl_core::{Nanos, NodeId};
+use drl_core::{Nanos, NodeId, ShardId};
 use drl_engine::ownership::Copies;
 use drl_host::{Cluster, Host, Ownership, UnknownClient, clock};
 use drl_membership::{
-    ClusterSettings, Departure, MemberOptions, Membership, NodeAddresses, Placement, SettingsError, Wishes,
+    ClusterSettings, Departure, MemberOptions, Membership, Move, NodeAddresses, Placement, SettingsError, Wishes,
 };
 use drl_policies::{ClusterPolicies, ClusterPoliciesOptions, PolicyEditor, Saving};
 use drl_store::Store;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::cluster::{BrokenPolicy, Member, Session, Standing, Wait};
+use crate::cluster::{BrokenPolicy, Member, Refused, Session, Standing, Wait};
 use crate::error::StartError;
 use crate::listen::Addresses;
 use crate::policies::{Policies, StoreLastGood};
@@ -49,7 +50,10 @@ pub(crate) struct Joining {
 }
 
 struct ClusterMember {
+    node: NodeId,
     membership: Membership,
+    /// The process was told to end: nobody can take that back.
+    is_ending: AtomicBool,
     policies: Arc<ClusterPolicies>,
     advertise: Option<String>,
 }
@@ -66,6 +70,7 @@ pub(crate) async fn prepare(join: JoinOptions, node: NodeId, store: Arc<dyn Stor
     let options = ClusterPoliciesOptions { saving: Saving::WhenAllowed, ..ClusterPoliciesOptions::default() };
     let followed = ClusterPolicies::start(Arc::clone(&coordination), keys.clone(), last_good.clone(), options).await?;
     let editor = PolicyEditor::new(Arc::clone(&coordination), keys.clone(), CALL_TIMEOUT);
+    let me = node.clone();
     let options = MemberOptions {
         node,
         shards: settings.shards,
@@ -75,7 +80,13 @@ pub(crate) async fn prepare(join: JoinOptions, node: NodeId, store: Arc<dyn Stor
         within: CALL_TIMEOUT,
     };
     let membership = Membership::new(coordination, keys, options)?;
-    let member = Arc::new(ClusterMember { membership, policies: Arc::clone(&followed), advertise });
+    let member = Arc::new(ClusterMember {
+        node: me,
+        membership,
+        is_ending: AtomicBool::new(false),
+        policies: Arc::clone(&followed),
+        advertise,
+    });
     Ok(Joining {
         cluster: Cluster { name: cluster.to_string(), identity: settings.identity },
         settings,
@@ -151,6 +162,9 @@ impl Member for ClusterMember {
             authority_left: left,
             shards_owned: count(standing.owned),
             shards_answering: if answers { count(standing.answering) } else { 0 },
+            shards_in_sync: count(standing.in_sync),
+            shards_followed: count(standing.followed),
+            shards_learning: count(standing.learning),
             broken: broken
                 .map(|broken| BrokenPolicy {
                     key: broken.key,
@@ -162,7 +176,29 @@ impl Member for ClusterMember {
         }
     }
 
+    fn start_draining(&self) -> Wait<'_, Result<(), Refused>> {
+        Box::pin(async {
+            self.membership.start_draining().await;
+            Ok(())
+        })
+    }
+
+    fn stop_draining(&self) -> Wait<'_, Result<(), Refused>> {
+        Box::pin(async {
+            if self.is_ending.load(Ordering::SeqCst) {
+                return Err(Refused { reason: "the node is stopping, and takes nothing any more".to_owned() });
+            }
+            self.membership.stop_draining().await;
+            Ok(())
+        })
+    }
+
+    fn moves(&self, shard: ShardId) -> Vec<Move> {
+        self.membership.moves(shard)
+    }
+
     fn drain(&self, within: Duration) -> Wait<'_, Departure> {
+        self.is_ending.store(true, Ordering::SeqCst);
         Box::pin(async move {
             let drained = self.membership.drain(within).await;
             // Policies are in etcd; what is not on this disk yet costs a restart without etcd their newest state.
@@ -196,9 +232,8 @@ impl ClusterMember {
 
     /// What the placement says when draining did not end.
     fn undrained(&self) -> Departure {
-        let named = self.membership.standing().borrow().owned;
-        let others = self.membership.placement().borrow().nodes.len().saturating_sub(1);
-        Departure { named, others }
+        let placement = Arc::clone(&self.membership.placement().borrow());
+        Departure { named: placement.naming(&self.node), others: placement.staying_beside(&self.node) }
     }
 }
 

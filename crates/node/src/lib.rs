@@ -31,7 +31,7 @@ mod replication;
 mod resp;
 mod surroundings;
 
-pub use cluster::{BrokenPolicy, ClusterOptions, Member, Session, Standing, Wait};
+pub use cluster::{BrokenPolicy, ClusterOptions, Member, Refused, Session, Standing, Wait};
 pub use drl_membership::{Departure, Node as PlacedNode, NodeAddresses, Placement, Seat};
 pub use error::{RunError, StartError};
 pub use joining::JoinOptions;

@@ -1,5 +1,5 @@
 //! What a node counts about itself, and its text for Prometheus (`/metrics`). Counters are atomics that are added to once per batch; no
-//! label has values from outside, so the number of series is fixed.
+//! label has values from outside but the names of the cluster's nodes, so the number of series is bounded.
 
 mod cluster;
 mod forwarded;
@@ -127,7 +127,9 @@ impl Metrics {
         self.doors(&mut text);
         if let Some(standing) = standing {
             cluster::write(&mut text, standing);
-            self.replicated.write(&mut text, &host.stats().rejections);
+            let stats = host.stats();
+            self.replicated.write(&mut text, &stats.rejections);
+            cluster::copies(&mut text, &stats);
         }
         let mut family = text.family(
             "drl_forwarded_checks_total",

@@ -9,7 +9,7 @@ use drl_engine::ownership::Holder;
 use drl_host::UnknownClient;
 use tokio::sync::watch;
 
-use crate::cluster::{ClusterOptions, Standing};
+use crate::cluster::{ClusterOptions, Member, Standing};
 use crate::listen::Addresses;
 use crate::options::NodeOptions;
 use drl_membership::{Node, NodeAddresses, Placement, Seat};
@@ -66,6 +66,11 @@ impl Surroundings {
     /// How it stands as a member; `None` for a node that stands alone.
     pub(crate) fn standing(&self) -> Option<Standing> {
         self.cluster.as_ref().map(|of| of.member.standing())
+    }
+
+    /// `None` for a node that stands alone.
+    pub(crate) fn member(&self) -> Option<&dyn Member> {
+        self.cluster.as_ref().map(|of| &*of.member)
     }
 
     pub(crate) fn placement(&self) -> Arc<Placement> {

@@ -21,3 +21,4 @@ pub use key::{InvalidKey, Key};
 pub use line::{Malformed, MalformedReason};
 pub use replay::{ReadError, Replay, TooManyRequests};
 pub use report::{ClientRow, MinuteRow, Report};
+pub use timestamp::to_rfc3339;

@@ -66,7 +66,8 @@ pub(crate) fn from_number(number: f64) -> Option<ShardTime> {
 }
 
 /// `2015-05-17T10:05:03Z`; parts of a second are cut off.
-pub(crate) fn to_rfc3339(time: ShardTime) -> String {
+#[must_use]
+pub fn to_rfc3339(time: ShardTime) -> String {
     let seconds = i64::try_from(time.0 / NANOS_PER_SECOND.unsigned_abs()).unwrap_or(i64::MAX);
     let Date { year, month, day } = Date::from_days(seconds.div_euclid(SECONDS_PER_DAY));
     let of_day = seconds.rem_euclid(SECONDS_PER_DAY);

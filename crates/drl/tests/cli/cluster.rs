@@ -19,7 +19,7 @@ fn a_node_that_runs_alone_is_a_healthy_cluster_of_one() {
         (&status["cluster"], &status["healthy"], &status["attention"]),
         (&Value::Null, &json!(true), &json!([]))
     );
-    assert_eq!(status["shards"], json!({"count": 16, "with_owner": 16}));
+    assert_eq!(status["shards"], json!({"count": 16, "with_owner": 16, "in_sync": 0, "seeding": 0}));
     assert_eq!((&status["asked"]["node"], &status["asked"]["authority_left_ms"]), (&json!("n1"), &Value::Null));
     let nodes = ask(&node, "cluster nodes");
     assert_eq!((nodes.as_array().unwrap().len(), &nodes[0]["shards"]), (1, &json!(16)));
@@ -44,7 +44,7 @@ fn tables_are_aligned_and_say_the_same() {
     assert!(!status.contains("attention"), "{status}");
     let shards = node.drl(&["cluster", "shards"]).expect_code(0).stdout;
     let lines: Vec<Vec<&str>> = shards.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(lines[0], ["SHARD", "OWNER", "EPOCH", "STATE"]);
+    assert_eq!(lines[0], ["SHARD", "OWNER", "EPOCH", "STATE", "FOLLOWER", "COPY", "LAG", "LAST"]);
     assert_eq!((lines.len(), lines[1][1], lines[2][3]), (3, "n1", "owned"));
     let nodes = node.drl(&["cluster", "nodes"]).expect_code(0).stdout;
     assert!(nodes.starts_with("NODE") && nodes.contains(node.address("http")), "{nodes}");
@@ -83,7 +83,14 @@ fn every_way_to_be_limited_is_explained() {
 
 #[test]
 fn without_a_node_there_is_no_answer_about_the_cluster() {
-    for (question, code) in [("cluster status", 2), ("cluster nodes", 1), ("cluster shards", 1), ("explain alice", 1)] {
+    for (question, code) in [
+        ("cluster drain n1", 1),
+        ("cluster status --watch", 2),
+        ("cluster status", 2),
+        ("cluster nodes", 1),
+        ("cluster shards", 1),
+        ("explain alice", 1),
+    ] {
         let arguments: Vec<&str> = question.split(' ').chain(["--endpoint", "127.0.0.1:1"]).collect();
         crate::process::drl(&arguments).expect_refusal(code, "nothing listens on 127.0.0.1:1");
     }

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use crate::process::{command, drl, finish};
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 22] = [
     &["dev"],
     &["serve"],
     &["limits"],
@@ -21,6 +21,8 @@ const COMMANDS: [&[&str]; 20] = [
     &["cluster", "status"],
     &["cluster", "nodes"],
     &["cluster", "shards"],
+    &["cluster", "drain"],
+    &["cluster", "undrain"],
     &["replay"],
     &["bench"],
     &["completions"],

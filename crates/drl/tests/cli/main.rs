@@ -7,6 +7,7 @@ mod cluster;
 mod config;
 mod connection;
 mod dev;
+mod draining;
 mod end_to_end;
 mod etcd;
 mod help;

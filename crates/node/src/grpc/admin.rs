@@ -6,14 +6,15 @@ use drl_proto::v1;
 use drl_proto::v1::admin_server::Admin;
 use tonic::{Request, Response, Status};
 
-use super::placing::{node_message, seat_message};
+use super::draining::{self, Wanted};
+use super::placing::node_message;
 use super::status::invalid;
-use super::{convert, explain};
+use super::{asking, convert, explain, shards};
 use crate::cluster::{Session, Standing};
 use crate::judge::Judge;
 use crate::policies::Policies;
 use crate::surroundings::Surroundings;
-use drl_membership::{Node, Placement};
+use drl_membership::{InSync, Node, Placement};
 
 pub(super) struct AdminService {
     judge: Judge,
@@ -54,6 +55,7 @@ impl Admin for AdminService {
         let mut troubles: Vec<String> =
             self.judge.host().ready().err().map(|stopped| stopped.to_string()).into_iter().collect();
         troubles.extend(standing.iter().flat_map(|standing| standing.troubles.iter().cloned()));
+        let stats = self.judge.host().stats();
         let session_held = standing.as_ref().is_none_or(|standing| standing.session == Session::Held);
         Ok(Response::new(v1::StatusResponse {
             cluster: self.surroundings.cluster_name().to_owned(),
@@ -67,33 +69,49 @@ impl Admin for AdminService {
             policies: Some(self.policies(standing.as_ref())),
             troubles,
             placement_revision: placement.revision,
+            shards_in_sync: count(placement.owned().filter(|seat| seat.in_sync).count()),
+            shards_seeding: count(placement.owned().filter(|seat| !seat.in_sync && seat.follower.is_some()).count()),
+            lags: shards::lags(&stats),
+            unacked_cost: stats.unacked_cost,
         }))
     }
 
-    async fn nodes(&self, _: Request<v1::NodesRequest>) -> Result<Response<v1::NodesResponse>, Status> {
-        let placement = self.surroundings.placement();
-        let nodes = placement.nodes.keys().map(|node| node_status(&placement, node)).collect();
+    async fn nodes(&self, request: Request<v1::NodesRequest>) -> Result<Response<v1::NodesResponse>, Status> {
+        let (placement, me) = (self.surroundings.placement(), self.surroundings.me());
+        let mut nodes: Vec<v1::NodeStatus> = placement.nodes.keys().map(|node| node_status(&placement, node)).collect();
+        if request.into_inner().with_load {
+            let others = asking::everybody(&placement, me).await;
+            let stats = self.judge.host().stats();
+            for (id, status) in placement.nodes.keys().zip(&mut nodes) {
+                status.load = match others.get(id) {
+                    Some(other) => Some(v1::NodeLoad { lags: other.lags.clone(), unacked_cost: other.unacked_cost }),
+                    None if id == me => {
+                        Some(v1::NodeLoad { lags: shards::lags(&stats), unacked_cost: stats.unacked_cost })
+                    }
+                    None => None,
+                };
+            }
+        }
         Ok(Response::new(v1::NodesResponse { nodes, placement_revision: placement.revision }))
     }
 
     async fn shards(&self, request: Request<v1::ShardsRequest>) -> Result<Response<v1::ShardsResponse>, Status> {
-        let placement = self.surroundings.placement();
-        let only = request.into_inner().node;
-        let only = if only.is_empty() { None } else { Some(NodeId::new(&only).map_err(invalid)?) };
-        if let Some(node) = &only
-            && !placement.nodes.contains_key(node)
-            && placement.owned_by(node) == 0
-        {
-            return Err(Status::not_found(format!("there is no node {node}; see the list of nodes")));
-        }
-        let seats = placement.seats.iter().enumerate().filter(|(_, seat)| {
-            only.as_ref().is_none_or(|node| seat.as_ref().is_some_and(|seat| seat.owner.node == *node))
-        });
-        Ok(Response::new(v1::ShardsResponse {
-            shards: seats.map(|(index, seat)| seat_message(index, seat.as_ref())).collect(),
-            shard_count: self.surroundings.shards().get().into(),
-            placement_revision: placement.revision,
-        }))
+        let v1::ShardsRequest { node, with_lag } = request.into_inner();
+        let only = if node.is_empty() { None } else { Some(NodeId::new(&node).map_err(invalid)?) };
+        let stats = self.judge.host().stats();
+        Ok(Response::new(shards::list(&self.surroundings, &stats, only, with_lag).await?))
+    }
+
+    async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::DrainResponse>, Status> {
+        let v1::DrainRequest { node, here_only } = request.into_inner();
+        draining::carry_out(&self.surroundings, Wanted::Drain, &node, here_only).await?;
+        Ok(Response::new(v1::DrainResponse {}))
+    }
+
+    async fn undrain(&self, request: Request<v1::UndrainRequest>) -> Result<Response<v1::UndrainResponse>, Status> {
+        let v1::UndrainRequest { node, here_only } = request.into_inner();
+        draining::carry_out(&self.surroundings, Wanted::Undrain, &node, here_only).await?;
+        Ok(Response::new(v1::UndrainResponse {}))
     }
 
     async fn explain(&self, request: Request<v1::ExplainRequest>) -> Result<Response<v1::ExplainResponse>, Status> {
@@ -114,7 +132,13 @@ fn node_status(placement: &Placement, id: &NodeId) -> v1::NodeStatus {
     let named = || v1::PlacementNode { id: id.to_string(), ..v1::PlacementNode::default() };
     let known = |node: &Node| node_message(id, node);
     let node = placement.nodes.get(id).map_or_else(named, known);
-    v1::NodeStatus { node: Some(node), shards_owned: count(placement.owned_by(id)) }
+    v1::NodeStatus {
+        node: Some(node),
+        shards_owned: count(placement.owned_by(id)),
+        shards_followed: count(placement.followed_by(id, InSync::Yes)),
+        shards_learning: count(placement.followed_by(id, InSync::No)),
+        load: None,
+    }
 }
 
 fn count(shards: usize) -> u32 {

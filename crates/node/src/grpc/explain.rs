@@ -2,24 +2,18 @@
 //! node asks it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use drl_configuration::{ConfigurationService, PolicyDocument};
-use drl_core::caps::FORWARD_MILLIS_MAX;
 use drl_core::{Cost, Epoch, LimitKey};
 use drl_host::{Action, Ask, PolicyOf, UnknownClient};
 use drl_limits::{Algorithm, Decision, Limit, Policy, PolicySpec, Reason};
 use drl_proto::v1;
-use drl_proto::v1::admin_client::AdminClient;
-use tonic::transport::Endpoint;
 
+use super::asking;
 use super::placing::seat_of;
 use crate::judge::answers::Answers;
 use crate::judge::{Judge, Routing};
 use crate::surroundings::Surroundings;
-
-/// How long the owner may take.
-const OWNER_TIMEOUT: Duration = Duration::from_millis(FORWARD_MILLIS_MAX);
 
 pub(super) enum Explained {
     Whole(v1::ExplainResponse),
@@ -109,9 +103,7 @@ pub(super) async fn ask_owner(
     let Some(address) = address.filter(|_| owner != surroundings.me().as_str()) else { return known };
     let request = v1::ExplainRequest { here_only: true, ..request.clone() };
     let asked = async {
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
-        let channel = endpoint.connect_timeout(OWNER_TIMEOUT).timeout(OWNER_TIMEOUT).connect_lazy();
-        let answer = AdminClient::new(channel).explain(request).await;
+        let answer = asking::admin_at(&address)?.explain(request).await;
         answer.map(tonic::Response::into_inner).map_err(|status| status.message().to_owned())
     };
     match asked.await {

@@ -128,6 +128,9 @@ pub(super) fn seat_message(index: usize, seat: Option<&Seat>) -> v1::Seat {
         node: seat.owner.node.to_string(),
         generation: seat.owner.generation.0,
         cold: seat.cold,
+        follower: seat.follower.as_ref().map(|follower| follower.node.to_string()).unwrap_or_default(),
+        follower_generation: seat.follower.as_ref().map_or(0, |follower| follower.generation.0),
+        in_sync: seat.in_sync,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The text format 0.0.4 of Prometheus. Names and labels are ours, so nothing needs escaping.
+//! The text format 0.0.4 of Prometheus. Names and labels are ours, or ids of nodes, so nothing needs escaping.
 
 use std::fmt::{self, Display, Write as _};
 

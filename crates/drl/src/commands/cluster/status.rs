@@ -5,10 +5,10 @@ use drl_core::Nanos;
 use drl_proto::v1::{NodeStatus, NodesRequest, PoliciesStatus, StatusRequest, StatusResponse};
 use serde_json::{Value, json};
 
-use super::nodes;
+use super::{nodes, watch};
 use crate::cli::CommonArgs;
 use crate::commands::decision::span;
-use crate::connection::ConnectionArgs;
+use crate::connection::{Connection, ConnectionArgs};
 use crate::exit::Verdict;
 use crate::output::{self, Output};
 
@@ -17,12 +17,16 @@ All is well when every shard has an owner with a session, the asked node has a s
 and decides every shard that it owns, and every policy can be used. What is not well is
 listed under `attention`. The authority is for how long the asked node still answers if
 etcd stays away.
-Exit codes: 0 all is well, 1 something needs attention, 2 no answer or wrong usage.
+--watch shows nodes with the shards that they own, follow and are to follow, what they
+wait for, and bars for copies in the making and for nodes that drain.
+Exit codes: 0 all is well, 1 something needs attention, 2 no answer or wrong usage;
+--watch exits 0 at Ctrl-C.
 
 Examples:
   drl cluster status
   drl cluster status --endpoint 10.0.0.7:7700 --output json | jq .attention
-  until drl cluster status; do sleep 1; done";
+  until drl cluster status; do sleep 1; done
+  drl cluster status --watch";
 
 /// Characters of a key in the table.
 const KEY_CHARACTERS_SHOWN: usize = 80;
@@ -31,6 +35,9 @@ const KEY_CHARACTERS_SHOWN: usize = 80;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Status {
+    /// Show it again every second, and on anything but a terminal a line for each change, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
     #[command(flatten)]
     connection: ConnectionArgs,
     #[command(flatten)]
@@ -41,21 +48,36 @@ impl Status {
     /// # Errors
     /// When no node answers.
     pub(crate) fn run(self) -> anyhow::Result<Verdict> {
-        let (status, nodes) = self.connection.run(async |node| {
-            let status = node.answer(node.admin().status(StatusRequest {}).await)?;
-            Ok((status, node.answer(node.admin().nodes(NodesRequest {}).await)?.nodes))
-        })?;
-        let attention = attention(&status);
+        if self.watch {
+            self.connection.run(async |node| watch::run(&node, self.common.output).await)?;
+            return Ok(Verdict::Yes);
+        }
+        let seen = self.connection.run(async |node| look(&node, false).await)?;
+        let attention = attention(&seen.status);
         match self.common.output {
-            Output::Json => output::write_json(&json(&status, &nodes, &attention))?,
-            Output::Table => output::write(&table(&status, &nodes, &attention))?,
+            Output::Json => output::write_json(&json(&seen, &attention))?,
+            Output::Table => output::write(&table(&seen, &attention))?,
         };
         Ok(if attention.is_empty() { Verdict::Yes } else { Verdict::No })
     }
 }
 
+/// What the asked node said.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) status: StatusResponse,
+    pub(super) nodes: Vec<NodeStatus>,
+}
+
+/// # Errors
+/// When the node does not answer.
+pub(super) async fn look(node: &Connection<'_>, with_load: bool) -> anyhow::Result<Seen> {
+    let status = node.answer(node.admin().status(StatusRequest {}).await)?;
+    Ok(Seen { status, nodes: node.answer(node.admin().nodes(NodesRequest { with_load }).await)?.nodes })
+}
+
 /// What needs somebody, a sentence each.
-fn attention(status: &StatusResponse) -> Vec<String> {
+pub(super) fn attention(status: &StatusResponse) -> Vec<String> {
     let StatusResponse { shard_count, shards_with_owner, shards_owned, shards_answering, .. } = status;
     let (node, policies) = (id(status), policies(status));
     let mut attention = Vec::new();
@@ -83,7 +105,7 @@ fn attention(status: &StatusResponse) -> Vec<String> {
     attention
 }
 
-fn json(status: &StatusResponse, nodes: &[NodeStatus], attention: &[String]) -> Value {
+pub(super) fn json(Seen { status, nodes }: &Seen, attention: &[String]) -> Value {
     let policies = policies(status);
     let broken = policies
         .broken
@@ -93,7 +115,12 @@ fn json(status: &StatusResponse, nodes: &[NodeStatus], attention: &[String]) -> 
         "cluster": (!status.cluster.is_empty()).then_some(&status.cluster),
         "healthy": attention.is_empty(),
         "attention": attention,
-        "shards": {"count": status.shard_count, "with_owner": status.shards_with_owner},
+        "shards": {
+            "count": status.shard_count,
+            "with_owner": status.shards_with_owner,
+            "in_sync": status.shards_in_sync,
+            "seeding": status.shards_seeding,
+        },
         "nodes": nodes.iter().map(nodes::json).collect::<Vec<_>>(),
         "asked": {
             "node": id(status),
@@ -114,22 +141,28 @@ fn json(status: &StatusResponse, nodes: &[NodeStatus], attention: &[String]) -> 
     })
 }
 
-fn table(status: &StatusResponse, nodes: &[NodeStatus], attention: &[String]) -> String {
+fn table(Seen { status, nodes }: &Seen, attention: &[String]) -> String {
     let policies = policies(status);
     let owners = match status.shards_with_owner {
         with_owner if with_owner == status.shard_count => "every one has an owner".to_owned(),
         with_owner => format!("{with_owner} have an owner with a session"),
     };
+    let copies = match (status.shards_in_sync, status.shards_seeding) {
+        (0, 0) => "none".to_owned(),
+        (in_sync, 0) => format!("{in_sync} in sync"),
+        (in_sync, seeding) => format!("{in_sync} in sync, {seeding} being made"),
+    };
     let cluster = if status.cluster.is_empty() { "none: this node runs alone" } else { &status.cluster };
     let rows = [
         ["cluster", cluster],
         ["shards", &format!("{}; {owners}", status.shard_count)],
+        ["copies", &copies],
         ["policies", &format!("{}, revision {}", policies.count, policies.revision)],
         ["asked", &asked(status)],
     ];
     let mut text = output::columns(&rows.map(|row| row.map(str::to_owned)));
     text.push('\n');
-    let headings = ["NODE", "ADDRESS", "SHARDS", "STATE"].map(str::to_owned);
+    let headings = ["NODE", "ADDRESS", "SHARDS", "COPIES", "STATE"].map(str::to_owned);
     text += &output::columns(&std::iter::once(headings).chain(nodes.iter().map(nodes::short_row)).collect::<Vec<_>>());
     if !attention.is_empty() {
         text += "\nattention\n";

@@ -1,13 +1,16 @@
 //! Three nodes in one process and the hand that tells them what they own: no coordination service, no rules of ownership.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use drl_core::{ClientId, Epoch, Generation, IdentityKey, LimitKey, Namespace, Nanos, NodeId, ShardCount, ShardId};
 use drl_engine::ownership::{Closed, Holder, Origin, ShardClock};
 use drl_host::{Cluster, Host, Ownership};
-use drl_node::{Addresses, ClusterOptions, Member, NodeAddresses, PlacedNode, Placement, Seat, Session, Standing};
+use drl_node::{
+    Addresses, ClusterOptions, Member, NodeAddresses, PlacedNode, Placement, Refused, Seat, Session, Standing, Wait,
+};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -38,9 +41,20 @@ struct Puppet {
     placement: watch::Receiver<Arc<Placement>>,
     ownership: Mutex<Option<Ownership>>,
     standing: Mutex<Standing>,
+    is_draining: AtomicBool,
 }
 
 impl Member for Puppet {
+    fn start_draining(&self) -> Wait<'_, Result<(), Refused>> {
+        self.is_draining.store(true, Ordering::SeqCst);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn stop_draining(&self) -> Wait<'_, Result<(), Refused>> {
+        self.is_draining.store(false, Ordering::SeqCst);
+        Box::pin(async { Ok(()) })
+    }
+
     fn placement(&self) -> watch::Receiver<Arc<Placement>> {
         self.placement.clone()
     }
@@ -96,6 +110,7 @@ impl Trio {
                 placement: known.clone(),
                 ownership: Mutex::default(),
                 standing: Mutex::new(standing),
+                is_draining: AtomicBool::new(false),
             });
             let cluster = Cluster { name: "trio".to_owned(), identity: IdentityKey::from_bytes(*b"0123456789abcdef") };
             let mut options = options(dir.path());
@@ -168,6 +183,11 @@ impl Trio {
     /// Changes how a node stands.
     pub(super) fn stand(&self, member: usize, change: impl FnOnce(&mut Standing)) {
         change(&mut self.members[member].standing.lock().unwrap());
+    }
+
+    /// Whether an operator wants a node to give away what it has.
+    pub(super) fn is_draining(&self, member: usize) -> bool {
+        self.members[member].is_draining.load(Ordering::SeqCst)
     }
 
     /// Tells all nodes that `node` owns a shard since `epoch`.

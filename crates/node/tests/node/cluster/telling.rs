@@ -32,7 +32,7 @@ async fn a_watch_begins_with_everything_and_goes_on_with_changes() {
     assert_eq!(first.nodes[2].addresses.as_ref().unwrap().grpc, trio.node(2).addresses.grpc.to_string());
     trio.publish_owner(4, 2, 2);
     let second = updates.message().await.unwrap().unwrap();
-    let seat = v1::Seat { shard: 4, epoch: 2, node: "n2".to_owned(), generation: 1, cold: false };
+    let seat = v1::Seat { shard: 4, epoch: 2, node: "n2".to_owned(), generation: 1, ..v1::Seat::default() };
     assert_eq!((second.whole, second.nodes.len(), second.seats), (false, 0, vec![seat]));
     trio.stop().await;
 }
@@ -64,13 +64,13 @@ async fn status_nodes_and_shards_agree_with_the_placement() {
     assert_eq!((&*status.cluster, status.shard_count, status.shards_with_owner), ("trio", 6, 6));
     assert_eq!((status.shards_owned, status.session_held), (2, true));
     assert_eq!(status.policies.unwrap().count, 1);
-    let nodes = admin.nodes(v1::NodesRequest {}).await.unwrap().into_inner().nodes;
+    let nodes = admin.nodes(v1::NodesRequest::default()).await.unwrap().into_inner().nodes;
     let shown: Vec<_> = nodes.iter().map(|node| (&*node.node.as_ref().unwrap().id, node.shards_owned)).collect();
     assert_eq!(shown, [("n0", 2), ("n1", 2), ("n2", 2)]);
-    let of = |node: &str| v1::ShardsRequest { node: node.to_owned() };
+    let of = |node: &str| v1::ShardsRequest { node: node.to_owned(), with_lag: true };
     assert_eq!(admin.shards(of("")).await.unwrap().into_inner().shards.len(), 6);
     let shards = admin.shards(of("n1")).await.unwrap().into_inner().shards;
-    assert_eq!(shards.iter().map(|seat| seat.shard).collect::<Vec<_>>(), [1, 4]);
+    assert_eq!(shards.iter().map(|status| status.seat.as_ref().unwrap().shard).collect::<Vec<_>>(), [1, 4]);
     assert_eq!(admin.shards(of("n9")).await.unwrap_err().code(), Code::NotFound);
     assert_eq!(admin.shards(of("n 9")).await.unwrap_err().code(), Code::InvalidArgument);
     assert!(NodeId::new("n 9").is_err());
@@ -137,6 +137,10 @@ async fn readiness_and_metrics_follow_the_standing() {
     for line in [
         r#"drl_shards{role="owner"} 2"#,
         r#"drl_shards{role="answering"} 1"#,
+        r#"drl_shards{role="follower"} 0"#,
+        r#"drl_shards{role="learner"} 0"#,
+        "drl_shards_in_sync 0",
+        "drl_unacked_cost 0",
         "drl_session 1",
         "drl_authority_seconds 60",
     ] {
@@ -145,4 +149,36 @@ async fn readiness_and_metrics_follow_the_standing() {
     trio.stand(0, |standing| standing.session = drl_node::Session::Lost);
     assert!(trio.node(0).http("GET /readyz", "").await.1.contains("no session"));
     trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_reaches_the_node_that_is_named_whoever_is_asked() {
+    let mut trio = Trio::start().await;
+    let drain = |node: &str| v1::DrainRequest { node: node.to_owned(), here_only: false };
+    let undrain = |node: &str| v1::UndrainRequest { node: node.to_owned(), here_only: false };
+    let mut first = admin(trio.node(0)).await;
+    first.drain(drain("n1")).await.unwrap();
+    assert_eq!([0, 1, 2].map(|node| trio.is_draining(node)), [false, true, false]);
+    first.drain(drain("n0")).await.unwrap();
+    first.undrain(undrain("n1")).await.unwrap();
+    assert_eq!([0, 1, 2].map(|node| trio.is_draining(node)), [true, false, false]);
+    assert_eq!(first.drain(drain("n9")).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(first.drain(drain("n 9")).await.unwrap_err().code(), Code::InvalidArgument);
+    let misdirected = v1::DrainRequest { node: "n1".to_owned(), here_only: true };
+    let refused = first.drain(misdirected).await.unwrap_err();
+    assert!(refused.code() == Code::FailedPrecondition && refused.message().contains("n0 is here"), "{refused}");
+    trio.kill(2).await;
+    let refused = first.undrain(undrain("n2")).await.unwrap_err();
+    assert!(refused.code() == Code::Unavailable && refused.message().contains("node n2 at"), "{refused}");
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_stands_alone_does_not_drain() {
+    let dir = TempDir::new().unwrap();
+    let node = start(&dir).await;
+    let request = v1::DrainRequest { node: "test".to_owned(), here_only: false };
+    let refused = admin(&node).await.drain(request).await.unwrap_err();
+    assert!(refused.code() == Code::FailedPrecondition && refused.message().contains("runs alone"), "{refused}");
+    node.stop().await;
 }
