@@ -168,15 +168,35 @@ impl Cluster {
         })
     }
 
+    /// Waits until every shard has a copy that is in sync.
+    ///
+    /// # Errors
+    /// Not within [`SOON`].
+    pub fn in_sync(&self) -> Result<()> {
+        eventually("every shard has a copy in sync", SOON, || {
+            let records = self.records()?;
+            let is_copied = |record: &Value| record["in_sync"] == true;
+            Ok((records.len() == 1_024 && records.iter().all(is_copied)).then_some(()))
+        })
+    }
+
+    /// The records of all shards, as they stand in etcd.
+    ///
+    /// # Errors
+    /// etcd does not answer, or a record is no JSON.
+    pub fn records(&self) -> Result<Vec<Value>> {
+        let records = self.etcd.etcdctl(&["get", "--prefix", "/drl/default/shards/", "--print-value-only"])?;
+        let lines = records.lines().filter(|line| !line.is_empty());
+        lines.map(|record| Ok(serde_json::from_str(record)?)).collect()
+    }
+
     /// How many records name each node, as they stand in etcd.
     ///
     /// # Errors
     /// etcd does not answer, or a record is no JSON.
     pub fn owned(&self) -> Result<BTreeMap<String, usize>> {
-        let records = self.etcd.etcdctl(&["get", "--prefix", "/drl/default/shards/", "--print-value-only"])?;
         let mut owned = BTreeMap::new();
-        for record in records.lines().filter(|line| !line.is_empty()) {
-            let record: Value = serde_json::from_str(record)?;
+        for record in self.records()? {
             let node = record["owner"]["node"].as_str().context("no owner")?.to_owned();
             *owned.entry(node).or_default() += 1;
         }

@@ -5,4 +5,5 @@ pub mod cluster;
 pub mod load;
 pub mod node;
 pub mod resp;
+pub mod steady;
 pub mod tidy;

@@ -143,6 +143,7 @@ fn etcd_hears_little_of_a_cluster_whatever_its_load() {
     let Some(cluster) = Cluster::start(&[]).unwrap() else { return };
     cluster.put_limit("busy", &hourly(1_000_000_000)).unwrap();
     in_force(&cluster, "busy");
+    cluster.in_sync().unwrap();
     let (before, since) = (cluster.revision().unwrap(), Since::now());
     let mut connections: Vec<_> = cluster.nodes.iter().map(|node| node.resp().unwrap()).collect();
     let commands = vec![b"*2\r\n$9\r\nDRL.ALLOW\r\n$4\r\nbusy\r\n".to_vec(); 500];

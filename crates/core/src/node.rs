@@ -1,10 +1,12 @@
 //! Names of nodes and of their process lifetimes.
 
+use std::sync::Arc;
+
 use crate::caps::NODE_ID_BYTES_MAX;
 
-/// The configured name of a node: 1 to 253 characters of `a-z A-Z 0-9 . _ -`.
+/// The configured name of a node: 1 to 253 characters of `a-z A-Z 0-9 . _ -`. Cheap to clone: every record names two.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(Box<str>);
+pub struct NodeId(Arc<str>);
 
 /// A node id with a wrong length or character.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -161,7 +161,7 @@ fn algorithms() -> impl Strategy<Value = Algorithm> {
 }
 
 /// Full again within a window: what was lost counts for no longer than that.
-fn any_policy(algorithm: Algorithm, limits: Vec<(u64, u64)>, burst: Option<u64>) -> Policy {
+fn any_policy(algorithm: Algorithm, limits: &[(u64, u64)], burst: Option<u64>) -> Policy {
     let window = |seconds: u64| Window::new(Nanos(seconds * SECOND)).unwrap();
     let limits: Vec<Limit> =
         limits.iter().map(|(requests, seconds)| Limit::new(*requests, window(*seconds)).unwrap()).collect();
@@ -177,14 +177,14 @@ fn bursts() -> impl Strategy<Value = Option<u64>> {
 fn any_policies() -> impl Strategy<Value = Vec<Policy>> {
     let limits = proptest::collection::vec((1u64..=12, prop_oneof![Just(2u64), Just(6), Just(1)]), 1..=2);
     let one =
-        (algorithms(), limits, bursts()).prop_map(|(algorithm, limits, burst)| any_policy(algorithm, limits, burst));
+        (algorithms(), limits, bursts()).prop_map(|(algorithm, limits, burst)| any_policy(algorithm, &limits, burst));
     proptest::collection::vec(one, 4)
 }
 
 /// Policies of one algorithm and a window of six seconds.
 fn alike() -> impl Strategy<Value = Vec<Policy>> {
     (algorithms(), proptest::collection::vec((1u64..=12, bursts()), 4)).prop_map(|(algorithm, numbers)| {
-        numbers.into_iter().map(|(requests, burst)| any_policy(algorithm, vec![(requests, 6)], burst)).collect()
+        numbers.into_iter().map(|(requests, burst)| any_policy(algorithm, &[(requests, 6)], burst)).collect()
     })
 }
 

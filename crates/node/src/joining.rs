@@ -76,7 +76,7 @@ pub(crate) async fn prepare(join: JoinOptions, node: NodeId, store: Arc<dyn Stor
         shards: settings.shards,
         authority: settings.authority,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        copies: Copies::One,
+        copies: Copies::Two,
         within: CALL_TIMEOUT,
     };
     let membership = Membership::new(coordination, keys, options)?;

@@ -8,13 +8,14 @@
 //!           Pending -- settle --> one decision or refusal for each check, in order
 //! ```
 //!
-//! * `answers.rs` is what comes out, `away.rs` what other nodes decide, `course.rs` the rule of whom to ask next
+//! * `answers.rs` is what comes out, `away.rs` what other nodes decide, `course.rs` the rule of whom to ask next, `moved.rs` when not to wait
 //!
 //! Invariant: a check is charged by one owner at most. It is asked for again only after an answer that says it was not decided.
 
 pub(crate) mod answers;
 mod away;
 mod course;
+mod moved;
 
 use std::sync::Arc;
 

@@ -304,7 +304,14 @@ pub(crate) fn placed(revision: u64, nodes: &[(&str, SocketAddr)], owner: &str, e
         whole: true,
         shard_count: 1,
         nodes: nodes.iter().map(node).collect(),
-        seats: vec![v1::Seat { shard: 0, epoch, node: owner.to_owned(), generation: 1, cold: false }],
+        seats: vec![v1::Seat {
+            shard: 0,
+            epoch,
+            node: owner.to_owned(),
+            generation: 1,
+            cold: false,
+            ..v1::Seat::default()
+        }],
         ..v1::PlacementUpdate::default()
     }
 }

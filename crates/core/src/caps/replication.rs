@@ -16,14 +16,21 @@ pub const SILENT_MILLIS: u64 = 700;
 /// than the owner, and decisions wait.
 pub const REPLICATION_FRAMES_IN_FLIGHT_MAX: usize = 64;
 
+/// Of those, frames beside which no part of a snapshot is sent: seeding must not keep the sections of live shards waiting.
+pub const REPLICATION_FRAMES_SEEDING_MAX: usize = REPLICATION_FRAMES_IN_FLIGHT_MAX / 2;
+
 /// How long frames stay unacknowledged before they are sent again, in milliseconds.
 pub const REPLICATION_RESEND_MILLIS: u64 = 150;
 
 /// Rows in one part of a snapshot, about: 4,096 rows of a hundred bytes are a message that others do not wait long for.
 pub const SNAPSHOT_ROWS_PER_PART: usize = 4_096;
 
-/// Shards that a node moves or seeds at the same time.
+/// Shards that a node hands over at the same time: each of them answers nobody meanwhile.
 pub const MOVES_IN_FLIGHT_MAX: usize = 16;
+
+/// Copies that a node has in the making. What bounds their traffic is [`REPLICATION_FRAMES_SEEDING_MAX`]; most of the time of a copy are
+/// round trips to etcd and writes to disk, and a node that dies leaves some hundred shards without a copy.
+pub const COPIES_IN_THE_MAKING_MAX: usize = 48;
 
 /// Cost of class `async` that a shard may have answered before journal and follower acknowledge it, unless told otherwise: what a
 /// take-over may admit too much.

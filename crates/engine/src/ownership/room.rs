@@ -1,9 +1,9 @@
 //! How many copies a node has in the making, and how many it may have.
 //!
-//! Rule (protocol, section 5): at most 16 moves in flight per node. A copy is in the making from the transaction that names its learner
+//! Rule (protocol, section 5): a node has only so many moves in flight. A copy is in the making from the transaction that names its learner
 //! on, whether its outcome is known or not, until it has its snapshot and replies begin to wait for it.
 
-use drl_core::caps::MOVES_IN_FLIGHT_MAX;
+use drl_core::caps::COPIES_IN_THE_MAKING_MAX;
 
 use super::agent::NodeAgent;
 use super::bugs::Bugs;
@@ -15,7 +15,7 @@ use super::transaction::Write;
 impl<B: Bugs> NodeAgent<B> {
     /// How many more copies may be begun.
     pub(super) fn room_for_copies(&self) -> usize {
-        MOVES_IN_FLIGHT_MAX.saturating_sub(self.being_named() + self.in_the_making())
+        COPIES_IN_THE_MAKING_MAX.saturating_sub(self.being_named() + self.in_the_making())
     }
 
     /// Learners in transactions whose outcome is not known.

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use drl_core::caps::{REPLICATION_FRAMES_IN_FLIGHT_MAX, REPLICATION_RESEND_MILLIS};
+use drl_core::caps::{REPLICATION_FRAMES_IN_FLIGHT_MAX, REPLICATION_FRAMES_SEEDING_MAX, REPLICATION_RESEND_MILLIS};
 use drl_core::{CommitNo, Nanos};
 
 use super::message::PeerFrame;
@@ -75,6 +75,11 @@ impl Outgoing {
     /// Whether there is room for another frame.
     pub(crate) fn has_room(&self) -> bool {
         self.unacked.len() < REPLICATION_FRAMES_IN_FLIGHT_MAX
+    }
+
+    /// Whether there is room for another part of a snapshot.
+    pub(crate) fn has_room_to_seed(&self) -> bool {
+        self.unacked.len() < REPLICATION_FRAMES_SEEDING_MAX
     }
 
     /// Takes an acknowledgement. Whether it said anything new; one that names what was never sent says nothing.

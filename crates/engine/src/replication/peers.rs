@@ -100,6 +100,10 @@ impl Peers {
         self.pairs.get(to).is_none_or(|pair| pair.outgoing.has_room())
     }
 
+    pub(crate) fn has_room_to_seed(&self, to: &Holder) -> bool {
+        self.pairs.get(to).is_none_or(|pair| pair.outgoing.has_room_to_seed())
+    }
+
     pub(crate) fn acked(&self, to: &Holder) -> u64 {
         self.pairs.get(to).map_or(0, |pair| pair.outgoing.acked())
     }

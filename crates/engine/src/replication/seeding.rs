@@ -25,7 +25,7 @@ impl<B: Bugs> Ledger<B> {
         let held = &mut self.shards[shard.index()];
         let Some(target) = held.targets.get(index).filter(|target| !target.is_broken) else { return };
         let (Stage::Seeding { next, sent }, to) = (target.stage, target.to.clone()) else { return };
-        if !self.peers.has_room(&to) || self.peers.acked(&to) < sent {
+        if !self.peers.has_room_to_seed(&to) || self.peers.acked(&to) < sent {
             return;
         }
         held.seq = held.seq.next();

@@ -24,6 +24,7 @@ use drl_host::clock;
 use drl_proto::v1;
 use futures_util::{FutureExt, stream};
 use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::columns;
@@ -42,6 +43,7 @@ pub(super) struct Streams {
     judge: Arc<Judge>,
     sessions: Arc<Sessions>,
     readers: Arc<Readers>,
+    closing: CancellationToken,
 }
 
 struct CheckStream {
@@ -54,6 +56,8 @@ struct CheckStream {
     checks: usize,
     /// Messages that are being decided or wait, for whoever watches from outside.
     held: Arc<AtomicUsize>,
+    /// Cancelled when the door closes.
+    closing: CancellationToken,
     is_over: bool,
 }
 
@@ -71,11 +75,11 @@ struct Waiting {
 }
 
 impl Streams {
-    pub(super) fn new(judge: Judge) -> Self {
-        Self { judge: Arc::new(judge), sessions: Arc::new(Sessions::new()), readers: Arc::default() }
+    pub(super) fn new(judge: Judge, closing: CancellationToken) -> Self {
+        Self { judge: Arc::new(judge), sessions: Arc::new(Sessions::new()), readers: Arc::default(), closing }
     }
 
-    /// Serves a stream until the client ends it.
+    /// Serves a stream until the client ends it, or the door closes: then what was read is answered, and the client asks elsewhere.
     pub(super) fn serve(&self, messages: Streaming<v1::CheckStreamRequest>) -> Replies {
         let held = Arc::<AtomicUsize>::default();
         let stream = CheckStream {
@@ -86,6 +90,7 @@ impl Streams {
             waiting: VecDeque::new(),
             checks: 0,
             held: Arc::clone(&held),
+            closing: self.closing.clone(),
             is_over: false,
         };
         let answers = stream::unfold(stream, |mut stream| async { stream.next().await.map(|answer| (answer, stream)) });
@@ -113,6 +118,7 @@ impl CheckStream {
     /// The next answer. Dropping the future loses none.
     async fn next(&mut self) -> Option<Result<v1::CheckStreamResponse, Status>> {
         loop {
+            self.is_over |= self.closing.is_cancelled();
             let reads = !self.is_over && self.has_room();
             tokio::select! {
                 // What has arrived is decided before anything is answered, so that the journal gets it as early as possible.
@@ -129,6 +135,8 @@ impl CheckStream {
                     self.held.store(self.waiting.len(), Ordering::Relaxed);
                     return Some(Ok(answer));
                 }
+                // A stream on which nothing comes would otherwise keep the door open.
+                () = self.closing.cancelled(), if reads => {}
                 else => return None,
             }
         }

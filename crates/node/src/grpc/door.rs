@@ -76,7 +76,7 @@ impl GrpcDoor {
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX);
         let admin = AdminServer::new(AdminService::new(judge.clone(), surroundings, policies.clone()))
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX);
-        let streams = Arc::new(Streams::new(judge.clone()));
+        let streams = Arc::new(Streams::new(judge.clone(), closing.clone()));
         let checks = RateLimitServer::new(CheckService::new(judge, Arc::clone(&streams)))
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX);

@@ -9,11 +9,12 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use drl_core::caps::FORWARD_MILLIS_MAX;
 use drl_core::{Epoch, Nanos, NodeId};
-use drl_host::{NotHere, clock};
+use drl_host::{Host, NotHere, clock};
 
 use crate::forward::Forwarder;
 use crate::forward::errand::{self, Errand};
@@ -22,6 +23,7 @@ use crate::forward::parcel::Waiting;
 use crate::forward::pause::{self, Pause};
 use crate::judge::Judge;
 use crate::judge::course::{self, Next};
+use crate::judge::moved;
 use crate::metrics::Forwarded;
 use crate::refusal::{self, Refusal};
 
@@ -43,6 +45,7 @@ pub(super) struct Away {
 }
 
 struct Sent {
+    node: NodeId,
     errands: Vec<Errand>,
     waiting: Waiting,
 }
@@ -76,6 +79,23 @@ impl Away {
         self.go(errand, next, Refusal::NotHere(not_here));
     }
 
+    /// The owner said nothing, and others own the shards by now. What it decided and could not say counts, so such a check may be charged
+    /// twice; nobody gets more than the limit by it.
+    fn follow(&mut self, errands: Vec<Errand>, host: &Host, forwarder: &Forwarder) {
+        let placement = Arc::clone(&forwarder.placement().borrow());
+        for mut errand in errands {
+            let shard = moved::shard(&errand, host);
+            let seat = shard.and_then(|shard| placement.seat(shard));
+            let next = course::after_silence(seat, forwarder.me(), errand.redirects);
+            errand.redirects = errand.redirects.saturating_add(1);
+            self.go(
+                errand,
+                next,
+                shard.map_or(Refusal::Undecided, |shard| Refusal::NotHere(NotHere::Unavailable { shard })),
+            );
+        }
+    }
+
     /// `refusal` is the outcome if there is to be no further try.
     fn go(&mut self, mut errand: Errand, next: Next, refusal: Refusal) {
         match next {
@@ -96,7 +116,7 @@ impl Away {
     pub(super) fn depart(&mut self, forwarder: &Forwarder) {
         for (node, errands) in std::mem::take(&mut self.toward) {
             match forwarder.send(&node, &errands) {
-                Ok(waiting) => self.sent.push(Sent { errands, waiting }),
+                Ok(waiting) => self.sent.push(Sent { node, errands, waiting }),
                 Err(undelivered) => self.undelivered(errands, &undelivered),
             }
         }
@@ -137,9 +157,17 @@ impl Away {
 
     /// Waits for the answers to what is sent.
     async fn collect(&mut self, judge: &Judge, forwarder: &Forwarder, sink: &mut Sink<'_>) {
-        for Sent { errands, waiting } in std::mem::take(&mut self.sent) {
+        for Sent { node, errands, waiting } in std::mem::take(&mut self.sent) {
             let left = Duration::from_millis(FORWARD_MILLIS_MAX).saturating_sub(self.since());
-            let answers = match waiting.answers(left).await {
+            let answers = tokio::select! {
+                biased;
+                answers = waiting.answers(left) => answers,
+                () = moved::all(&node, &errands, judge.host(), forwarder) => {
+                    self.follow(errands, judge.host(), forwarder);
+                    continue;
+                }
+            };
+            let answers = match answers {
                 Ok(answers) => answers,
                 Err(undelivered) => {
                     self.undelivered(errands, &undelivered);

@@ -58,6 +58,15 @@ pub(super) fn after_peer(not_here: &NotHere, me: &NodeId, asked: Epoch, redirect
     }
 }
 
+/// After an owner said nothing while the shard got another one, which `seat` names.
+pub(super) fn after_silence(seat: Option<&Seat>, me: &NodeId, redirects: u8) -> Next {
+    match seat {
+        Some(_) if redirects >= FORWARD_REDIRECTS_MAX => Next::Refuse,
+        Some(seat) if seat.owner.node != *me => Next::Ask(seat.owner.node.clone(), seat.epoch),
+        _ => Next::Later(PATIENCE),
+    }
+}
+
 /// After nothing could be sent to a node, which has been out of reach for so long.
 pub(super) fn after_out_of_reach(so_long: Duration) -> Next {
     if so_long < PATIENCE_OUT_OF_REACH { Next::Later(PATIENCE) } else { Next::Refuse }
@@ -115,6 +124,16 @@ mod tests {
         assert_eq!(after(6, 0), Next::Ask(node("n3"), Epoch(6)));
         assert_eq!(after(5, 0), Next::Later(PATIENCE));
         assert_eq!(after(6, FORWARD_REDIRECTS_MAX), Next::Refuse);
+    }
+
+    #[test]
+    fn whoever_owns_the_shard_now_is_asked_instead_of_an_owner_that_says_nothing() {
+        let owner = Holder { node: node("n2"), generation: Generation(1) };
+        let seat = Seat { epoch: Epoch(4), owner, follower: None, in_sync: false, cold: false };
+        assert_eq!(after_silence(Some(&seat), &node("n1"), 0), Next::Ask(node("n2"), Epoch(4)));
+        assert_eq!(after_silence(Some(&seat), &node("n2"), 0), Next::Later(PATIENCE), "this node");
+        assert_eq!(after_silence(Some(&seat), &node("n1"), FORWARD_REDIRECTS_MAX), Next::Refuse);
+        assert_eq!(after_silence(None, &node("n1"), 0), Next::Later(PATIENCE));
     }
 
     #[test]
