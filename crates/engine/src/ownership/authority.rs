@@ -70,6 +70,15 @@ mod tests {
     }
 
     #[test]
+    fn whenever_etcd_goes_away_checks_go_on_for_fifty_seconds() {
+        let authority = Authority::default();
+        // The last heartbeat that succeeded was sent so long before.
+        let sent = Nanos::from_secs(100);
+        let away = Nanos(sent.0 + authority.beat_every.0);
+        assert!(authority.deadline(sent) >= Nanos(away.0 + Nanos::from_secs(50).0));
+    }
+
+    #[test]
     fn whoever_waits_is_longer_than_whoever_answers_at_the_worst_rates() {
         let authority = Authority::default();
         let slowest_answerer = u128::from(authority.deadline(Nanos::ZERO).0) * 1_000_000 / (1_000_000 - 1_000);

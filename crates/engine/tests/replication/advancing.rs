@@ -103,6 +103,22 @@ fn a_copy_that_does_not_join_in_time_is_given_up_and_no_reply_leaves_before_it_i
 }
 
 #[test]
+fn a_frozen_shard_is_flushed_when_its_last_frame_is_sealed_and_acknowledged_and_not_before() {
+    let mut ledgers = Ledgers::in_sync();
+    ledgers.charge(1, S, 1).unwrap();
+    ledgers.ledger(1).freeze(S);
+    ledgers.obey(1, Order::Flush { shard: S });
+    let flushed = News::Flushed { shard: S };
+    assert!(!ledgers.take_news(1).contains(&flushed), "in the open frame");
+    ledgers.commit(1);
+    assert!(!ledgers.take_news(1).contains(&flushed), "in its own journal");
+    ledgers.deliver();
+    assert!(!ledgers.take_news(1).contains(&flushed), "taken by its follower");
+    ledgers.settle();
+    assert!(ledgers.take_news(1).contains(&flushed));
+}
+
+#[test]
 fn an_invitation_is_said_again_until_it_is_answered() {
     let mut ledgers = Ledgers::new();
     ledgers.own(1, S, 5);

@@ -67,6 +67,8 @@ pub(crate) struct Agent {
     pub(crate) asked: VecDeque<(Token, Transaction)>,
     /// How many were sent.
     pub(crate) heartbeats: usize,
+    /// What the other nodes have promised.
+    pub(crate) time_hi: ShardTime,
     /// Whether nothing reaches the disk, and what is on its way there.
     pub(crate) disk_hangs: bool,
     unwritten: Vec<Token>,
@@ -99,6 +101,7 @@ impl Agent {
             nodes,
             asked: VecDeque::new(),
             heartbeats: 0,
+            time_hi: ShardTime(u64::MAX),
             disk_hangs: false,
             unwritten: Vec::new(),
         };
@@ -215,7 +218,7 @@ impl Agent {
             let entry = NodeEntry { generation: holder.generation, lease, created: Revision(1), draining: *draining };
             (holder.node.clone(), Some(entry))
         };
-        let beat = Beat { changed: Revision(1), time_hi: ShardTime(u64::MAX) };
+        let beat = Beat { changed: Revision(1), time_hi: self.time_hi };
         let others = self.nodes.iter().filter(|(holder, _)| *holder != me());
         View {
             scope: Scope::Everything,

@@ -113,6 +113,9 @@ fn a_frame_that_comes_again_changes_nothing_and_is_acknowledged_again() {
 fn frames_that_come_in_any_other_order_are_taken_in_theirs() {
     let mut ledgers = Ledgers::in_sync();
     let sent: Vec<PeerFrame> = (0..3).map(|_| ledgers.next_frame()).collect();
+    let before = ledgers.state(2);
+    assert_eq!(ledgers.give(from_owner(sent[2].clone())), Ok(Received::OutOfOrder));
+    assert_eq!((ledgers.state(2), last_ack(&mut ledgers)), (before, None), "two are missing");
     for index in [2, 1, 0, 2, 0, 1, 1, 2] {
         let _ = ledgers.give(from_owner(sent[index].clone()));
     }

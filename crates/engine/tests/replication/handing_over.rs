@@ -1,10 +1,11 @@
 //! Planned moves: freeze, flush, swap; and what ends one that does not come to its end.
 
-use drl_core::Epoch;
+use drl_core::{Epoch, ShardTime};
 use drl_engine::ownership::{Closed, Command, Event, Holder, Outcome, ShardRecord};
 use drl_engine::replication::{News, Order, Silence, Start};
 
 use crate::agent::*;
+use crate::ledgers::NOON;
 
 /// `n1` has its follower `n2` in sync and drains; what it did then.
 fn draining() -> (Agent, Vec<Command>) {
@@ -110,6 +111,17 @@ fn a_swap_that_was_refused_happens_no_more_and_the_owner_goes_on_under_its_epoch
 fn nothing_is_handed_over_to_a_follower_that_is_not_in_sync() {
     let (mut agent, _) = Agent::seeding(&[n2()]);
     assert!(!is_frozen_again(&agent.run(Event::Drain)));
+}
+
+#[test]
+fn nothing_is_handed_over_to_an_heir_whose_heartbeat_does_not_cover_the_shards_time() {
+    let mut agent = Agent::with_follower(&[n2()]);
+    agent.time_hi = NOON;
+    agent.sees_nodes(&[(me(), false), (n2(), false)]);
+    agent.pass(1);
+    assert!(!is_frozen_again(&agent.run(Event::Drain)), "should it die before it answers, time would go back");
+    agent.time_hi = ShardTime(u64::MAX);
+    assert!(is_frozen_again(&agent.sees_nodes(&[(me(), true), (n2(), false)])));
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod async_class;
 mod bad_frames;
 mod bad_peers;
 mod bad_snapshots;
+mod cold;
+mod copying;
 mod handing_over;
 mod many_shards;
 mod naming;

@@ -100,6 +100,22 @@ fn no_more_than_sixteen_shards_are_frozen_at_once() {
     assert_eq!(most, MOVES_IN_FLIGHT_MAX);
 }
 
+#[test]
+fn followers_are_dropped_by_transactions_of_a_hundred_records_at_most() {
+    let mut agent = owner(&[n2()]);
+    let (nobody, mut rounds) = (BTreeSet::new(), 0);
+    while shards().any(|shard| !agent.record_of(shard).in_sync) {
+        rounds += 1;
+        assert!(rounds < 10_000, "it comes to no end");
+        let _ = if agent.wants().is_some() { agent.commits() } else { next_step(&mut agent, &nobody) };
+    }
+    agent.suspects(n2(), Silence::Quiet);
+    let batches = batches(&agent);
+    // Those that are frozen to be handed over stay until that is given up.
+    assert!(batches.iter().sum::<usize>() >= 250 - MOVES_IN_FLIGHT_MAX, "{batches:?}");
+    assert!(batches.iter().all(|records| *records <= TXN_RECORDS_MAX), "{batches:?}");
+}
+
 /// A copy comes forward: one that is being made, or one that is frozen.
 fn next_step(agent: &mut Agent, frozen: &BTreeSet<ShardId>) -> Vec<Command> {
     let is_made = |shard: &ShardId| agent.record_of(*shard).follower.is_some() && !agent.record_of(*shard).in_sync;

@@ -1,8 +1,8 @@
 //! Warm take-over and resume: who may, and when.
 
 use drl_core::{Epoch, Nanos};
-use drl_engine::ownership::{Command, FoundShard, Guard, Origin, Promise, Report, RoleMarker};
-use drl_engine::replication::{News, Order, Silence, Start};
+use drl_engine::ownership::{Command, FoundShard, Guard, Origin, Promise, Report, RoleMarker, ShardClock};
+use drl_engine::replication::{Heard, News, Order, Silence, Start};
 
 use crate::agent::*;
 use crate::ledgers::{NOON, holder};
@@ -51,7 +51,7 @@ fn whoever_takes_over_answers_only_when_its_promise_is_on_disk() {
     agent.suspects(n2(), Silence::Silent);
     agent.disk_hangs = true;
     let answers = |commands: &[Command]| commands.iter().any(|command| matches!(command, Command::Activate { .. }));
-    assert!(!answers(&agent.commits()) && !answers(&agent.pass(1_000)));
+    assert!(!answers(&agent.commits()) && !answers(&agent.pass(6_000)));
     assert!(answers(&agent.writes()));
 }
 
@@ -71,13 +71,44 @@ fn shard_time_goes_on_from_what_was_heard_last() {
     agent.suspects(n2(), Silence::Silent);
     let heard_at = agent.now.boottime;
     let commands = agent.commits();
-    let clock = commands.iter().find_map(|command| match command {
-        Command::Activate { clock, .. } => Some(*clock),
-        _ => None,
-    });
     // Heard when the owner's clock showed 1 s; it had invited at 1 ns and at noon.
     let passed = Nanos(Nanos::from_secs(1).0 - 1);
-    assert_eq!(clock.unwrap().time(heard_at), NOON.plus(passed));
+    assert_eq!(clock(&commands).time(heard_at), NOON.plus(passed));
+}
+
+/// The clock that the shard is answered for with.
+fn clock(commands: &[Command]) -> ShardClock {
+    let clock = |command: &Command| match command {
+        Command::Activate { clock, .. } => Some(*clock),
+        _ => None,
+    };
+    commands.iter().find_map(clock).unwrap()
+}
+
+/// 100 s, with a heartbeat now and then.
+fn pass_100_s(agent: &mut Agent) {
+    (0..20).for_each(|_| drop(agent.pass(5_000)));
+}
+
+#[test]
+fn shard_time_of_an_owner_that_was_never_heard_goes_on_as_if_this_clock_were_fast_and_its_own_slow() {
+    let mut agent = follower();
+    pass_100_s(&mut agent);
+    let heard = Heard { at: agent.now.boottime, boottime: Nanos::ZERO };
+    agent.hear(News::Silence { of: n2(), silence: Silence::Silent, heard });
+    let now = agent.now.boottime;
+    let clock = clock(&agent.commits());
+    assert_eq!(clock.time(now), NOON.plus(Nanos::from_millis(100_000 - 200)), "0.2 % less, since the invitation");
+}
+
+#[test]
+fn shard_time_of_an_earlier_lifetimes_copy_goes_on_slowed_too() {
+    let of_earlier = in_sync(3, n2(), holder(1, 99));
+    let found = FoundShard { promise: Promise { epoch: Epoch(3), generation: n2().generation }, ..copy(3, 99) };
+    let (mut agent, _) = Agent::serving(found, Some(of_earlier), &[]);
+    let now = agent.now.boottime;
+    let clock = clock(&agent.commits());
+    assert_eq!(clock.time(now), NOON.plus(Nanos::from_millis(1_000_000 - 2_000)), "a copy of 1,000 s ago");
 }
 
 #[test]

@@ -43,6 +43,15 @@ fn an_open_shard_is_stamped_with_its_epoch_and_its_own_time() {
 }
 
 #[test]
+fn a_stamp_is_never_before_anything_that_was_decided_whatever_the_clock_of_the_new_ownership_shows() {
+    let mut ledger = ledger(Origin::Empty);
+    let later = START.plus(Nanos::from_secs(20));
+    ledger.charge(charge(&policy(Algorithm::TokenBucket)), later);
+    ledger.activate(SHARD, Epoch(4), Origin::Resume, clock());
+    assert_eq!(ledger.stamp(SHARD, Epoch(0), Nanos::from_secs(1)).map(|stamp| stamp.at), Ok(later));
+}
+
+#[test]
 fn nothing_is_decided_from_the_deadline_on_and_nothing_leaves() {
     let ledger = ledger(Origin::Empty);
     let just_before = Nanos(60 * SECOND - 1);
