@@ -30,6 +30,8 @@ pub(crate) struct Disk {
     boot: u64,
     lax: bool,
     doubtful: bool,
+    /// The beginning of a frame that was being written when the power went.
+    torn: Option<Vec<u8>>,
     /// For the checker: where each shard stands in the journal.
     positions: Vec<(Epoch, Seq)>,
     /// For the checker, per shard: the epoch of which this directory has lost answers. A copy has lost what it had lost when it was
@@ -63,6 +65,7 @@ impl Disk {
             boot: 0,
             lax: false,
             doubtful: false,
+            torn: None,
             positions: Vec::new(),
             lost: vec![None; usize::from(shards)],
         }
@@ -144,6 +147,18 @@ impl Disk {
             }
         }
         Ok(())
+    }
+
+    /// Some of a frame gets to the disk. The product's store has a checksum around each; here the engine itself has to notice.
+    pub(crate) fn tear(&mut self, mut bytes: Vec<u8>, chance: u64) {
+        let cut = usize::try_from(chance).unwrap_or(0) % bytes.len().max(1);
+        bytes.truncate(cut);
+        self.torn = Some(bytes);
+    }
+
+    /// What is found behind the journal; it is cut off.
+    pub(crate) const fn take_torn(&mut self) -> Option<Vec<u8>> {
+        self.torn.take()
     }
 
     /// The machine loses power. Whether a frame was lost.

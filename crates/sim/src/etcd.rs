@@ -82,6 +82,11 @@ impl Etcd {
         LeaseId(self.leases_granted)
     }
 
+    #[must_use]
+    pub(crate) fn has_lease(&self, lease: LeaseId) -> bool {
+        self.leases.contains_key(&lease.0)
+    }
+
     pub(crate) fn keep_alive(&mut self, lease: LeaseId, now: u64) {
         if let Some(ends) = self.leases.get_mut(&lease.0) {
             *ends = now + LEASE_TTL;

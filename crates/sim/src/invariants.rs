@@ -24,7 +24,7 @@ mod limits;
 mod liveness;
 mod one_owner;
 mod policies;
-mod promises;
+pub(crate) mod promises;
 mod real_time;
 pub(crate) mod records;
 mod redirects;

@@ -1,7 +1,7 @@
 //! "Sometimes" marks: things that must have happened in a batch of seeds, or else the batch proved less than it seems to.
 
 /// How often each thing happened.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marks {
     counts: [u64; Mark::COUNT],
 }
@@ -41,10 +41,27 @@ pub enum Mark {
     Swapped,
     LetterRejected,
     Fenced,
+    /// A planned move was given up after the shard was frozen for it.
+    HandOverAborted,
+    /// An admission while a snapshot of its shard was on its way.
+    SnapshotUnderLoad,
+    /// A shard changed hands to a node that ran older policies than the one before it.
+    PoliciesAtTakeOver,
+    /// etcd ended a session whose node was well.
+    RevokedEarly,
+    /// A new leader of etcd began every lease anew.
+    LeasesRenewed,
+    /// A stale member said that a session lives which had ended.
+    KeepAliveLied,
+    /// A write failed; and one that failed because the disk was still full.
+    DiskFailed,
+    DiskFull,
+    /// The beginning of a frame was found behind the journal, and not taken.
+    TornFrame,
 }
 
 impl Mark {
-    const COUNT: usize = 32;
+    const COUNT: usize = 41;
 
     pub const ALL: [Self; Self::COUNT] = [
         Self::Admitted,
@@ -79,7 +96,22 @@ impl Mark {
         Self::Swapped,
         Self::LetterRejected,
         Self::Fenced,
+        Self::HandOverAborted,
+        Self::SnapshotUnderLoad,
+        Self::PoliciesAtTakeOver,
+        Self::RevokedEarly,
+        Self::LeasesRenewed,
+        Self::KeepAliveLied,
+        Self::DiskFailed,
+        Self::DiskFull,
+        Self::TornFrame,
     ];
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self { counts: [0; Mark::COUNT] }
+    }
 }
 
 impl Marks {

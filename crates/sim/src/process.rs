@@ -30,8 +30,10 @@ pub(crate) struct Machine {
     pub cut_from_etcd: u64,
     /// The revision of the policies that this machine has heard of.
     pub policies: u64,
-    /// The next write fails.
-    pub disk_fails: bool,
+    /// The next write fails, and every other one before that moment.
+    pub disk_fails_until: Option<u64>,
+    /// Until when it talks to a member of etcd that has lost the others.
+    pub stale_until: u64,
 }
 
 /// The volatile part.
@@ -56,6 +58,8 @@ pub(crate) struct Process {
     /// The lease that is kept alive.
     pub lease: Option<LeaseId>,
     pub watching: bool,
+    /// Shards that are frozen for their last frame to be acknowledged.
+    pub flushing: BTreeSet<ShardId>,
     /// The watch delivers in order: nothing before that.
     pub watched_until: u64,
 }
@@ -70,7 +74,7 @@ impl Machine {
     /// Whether requests reach etcd now, and answers come back.
     #[must_use]
     pub(crate) const fn reaches_etcd(&self, now: u64) -> bool {
-        self.cut_to_etcd <= now
+        self.cut_to_etcd <= now && self.stale_until <= now
     }
 
     #[must_use]

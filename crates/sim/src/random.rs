@@ -11,6 +11,12 @@ impl Random {
         Self(seed ^ 0x5851_f42d_4c95_7f2d)
     }
 
+    /// Another stream that follows from the same seed; this one stays as it is.
+    #[must_use]
+    pub const fn aside(&self) -> Self {
+        Self(self.0 ^ 0x2545_f491_4f6c_dd1d)
+    }
+
     pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.0;

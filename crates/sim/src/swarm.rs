@@ -40,6 +40,9 @@ pub struct Swarm {
     pub cut_every: u64,
     pub cut_max: u64,
     pub revoke_every: u64,
+    /// A node is connected to a member of etcd that has lost the others.
+    pub stale_every: u64,
+    pub stale_max: u64,
     pub watch_break_every: u64,
     pub disk_fail_every: u64,
     pub drain_every: u64,
@@ -101,6 +104,8 @@ impl Swarm {
     /// The mixture of a seed.
     #[must_use]
     pub fn draw(random: &mut Random) -> Self {
+        // What came later is drawn aside, so that the seeds from before are what they were.
+        let mut aside = random.aside();
         let chaos = random.between(60, 300) * SECOND;
         let sometimes = |random: &mut Random, share: u64, from: u64, to: u64| {
             if random.happens(share) { random.between(from, to) * SECOND } else { 0 }
@@ -128,6 +133,8 @@ impl Swarm {
             cut_every: sometimes(random, 600, 15, 120),
             cut_max: [8, 40, 150][random.index(3)] * SECOND,
             revoke_every: sometimes(random, 300, 15, 100),
+            stale_every: sometimes(&mut aside, 250, 15, 100),
+            stale_max: [8, 30, 90][aside.index(3)] * SECOND,
             watch_break_every: sometimes(random, 300, 5, 60),
             disk_fail_every: sometimes(random, 200, 30, 200),
             drain_every: sometimes(random, 200, 60, 200),
@@ -187,6 +194,8 @@ impl Swarm {
             cut_every: 0,
             cut_max: 0,
             revoke_every: 0,
+            stale_every: 0,
+            stale_max: 0,
             watch_break_every: 0,
             disk_fail_every: 0,
             drain_every: 0,

@@ -2,6 +2,7 @@
 //!
 //! * `world/starting.rs`: worlds begin, processes start and end
 //! * `world/driving.rs`: carries out the engine's commands; disk and journal
+//! * `world/storing.rs`: disks that hang, fail and are full; checkpoints
 //! * `world/coordination.rs`: the way to etcd and back, and the watch
 //! * `world/network.rs`: letters between processes
 //! * `world/policies.rs`: limits change
@@ -20,6 +21,7 @@ mod faults;
 mod network;
 mod policies;
 mod starting;
+mod storing;
 
 use std::collections::BTreeMap;
 

@@ -203,8 +203,12 @@ impl<B: Bugs> NodeAgent<B> {
             return;
         }
         self.announce(turn);
-        self.tend_followers(turn);
+        self.tend_copies(turn);
         self.thaw(turn);
+        if !self.session_stands(turn) {
+            return;
+        }
+        self.tend_followers(turn);
         self.claim(turn);
         self.settle(turn);
         self.spread(turn);

@@ -71,13 +71,19 @@ impl<B: Bugs> NodeAgent<B> {
         }
     }
 
+    /// Looks after the copies that this node has, and after whom it listens to.
+    pub(super) fn tend_copies(&mut self, turn: &mut Turn<'_>) {
+        if self.copies == Copies::Two {
+            self.leave_copies(turn);
+            self.listen(turn);
+        }
+    }
+
     /// Looks after the copies of every shard that this node answers for.
     pub(super) fn tend_followers(&mut self, turn: &mut Turn<'_>) {
         if self.copies == Copies::One {
             return;
         }
-        self.leave_copies(turn);
-        self.listen(turn);
         let mut batch: Vec<Change> = Vec::new();
         let mut room = self.room_for_copies();
         for shard in self.shards.iter() {

@@ -20,7 +20,7 @@ use super::event::Token;
 use super::pending::Pending;
 use super::stop::StopReason;
 use super::transaction::{Guard, Outcome, Transaction, Write};
-use super::view::{Beat, LeaseId, Revision, View};
+use super::view::{Beat, LeaseId, NodeEntry, Revision, View};
 
 /// The heartbeats of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +30,8 @@ pub(super) struct Beats {
     pub(super) outstanding: Option<Token>,
     /// The highest `time_hi` that was committed, by any generation of this node.
     pub(super) time_hi: ShardTime,
+    /// One was sent at once because the session seems to be gone.
+    hurried: bool,
 }
 
 impl Beats {
@@ -116,6 +118,17 @@ impl<B: Bugs> NodeAgent<B> {
         self.activate_covered(turn);
     }
 
+    /// Whether this node's key is there, as far as is known. No record can be changed without it; whatever was tried would be refused, and
+    /// tried again. The next heartbeat creates it anew, and does not wait.
+    pub(super) fn session_stands(&mut self, turn: &Turn<'_>) -> bool {
+        let stands = self.known.node(&self.me).is_some_and(|entry| Some(entry.lease) == self.lease);
+        if !stands && !self.beats.hurried {
+            self.beats.next = self.beats.next.min(turn.now.boottime);
+        }
+        self.beats.hurried = !stands;
+        stands
+    }
+
     /// The key is gone: etcd was away, or ended the session early.
     fn session_gone(&mut self, turn: &mut Turn<'_>) {
         if self.deadline == Nanos::ZERO {
@@ -151,7 +164,10 @@ impl<B: Bugs> NodeAgent<B> {
         match outcome {
             Outcome::Committed(view) => {
                 self.lease = Some(lease);
-                self.learn_own_beat(view, time_hi, turn);
+                let (created, draining) = (view.revision, self.leaving != super::agent::Leaving::No);
+                let own = NodeEntry { generation: self.generation, lease, created, draining };
+                let nodes = vec![(self.me.clone(), Some(own))];
+                self.learn_own_beat(View { nodes, ..view }, time_hi, turn);
                 turn.report(Report::SessionRecreated);
                 self.counts(sent, time_hi, turn);
             }

@@ -7,7 +7,7 @@
 use drl_core::ShardId;
 use drl_core::caps::PAGES_PER_SHARD;
 
-use super::target::Stage;
+use super::target::{Stage, Target};
 use crate::frame::{FrameWriter, Part};
 use crate::ledger::Ledger;
 use crate::ownership::Bugs;
@@ -51,6 +51,13 @@ impl<B: Bugs> Ledger<B> {
             target.stage =
                 if is_last { Stage::Live { complete_by } } else { Stage::Seeding { next: end, sent: complete_by } };
         }
+    }
+
+    /// Whether a snapshot of a shard is on its way.
+    #[must_use]
+    pub fn is_seeding(&self, shard: ShardId) -> bool {
+        let is_under_way = |target: &Target| !target.is_broken && matches!(target.stage, Stage::Seeding { .. });
+        self.shards[shard.index()].targets.iter().any(is_under_way)
     }
 
     /// Sends snapshots in parts of about so many rows: for simulators, whose shards are small.

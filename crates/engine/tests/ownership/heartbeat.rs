@@ -1,8 +1,9 @@
 //! Heartbeats: what moves the deadline and what does not.
 
-use drl_core::{Generation, Nanos};
+use drl_core::{Epoch, Generation, Nanos, ShardTime};
 use drl_engine::ownership::{
-    Closed, Command, Event, Fact, FoundShard, Guard, LeaseId, Outcome, Report, Revision, StopReason, Token, Write,
+    Closed, Command, Event, Fact, FoundShard, Guard, Held, LeaseId, Outcome, Promise, Report, Revision, ShardClock,
+    StopReason, Token, Write,
 };
 
 use crate::node::*;
@@ -126,6 +127,36 @@ fn a_request_under_a_higher_epoch_suspends_the_shard_until_everything_was_read()
     assert_eq!(node.wake_after(1), [], "nothing goes on before the answer");
     let records = [owned_by(holder("n2", 7), 5, 10), owned_by(holder("n2", 7), 3, 4)];
     let told = node.committed(token, everything(10, records, &[("n2", entry(7, 2, 1))]));
-    let closed = Closed::NotOwner { epoch: drl_core::Epoch(5), owner: holder("n2", 7) };
+    let closed = Closed::NotOwner { epoch: Epoch(5), owner: holder("n2", 7) };
     assert_eq!(told, [Command::Close { shard: shard(0), closed }]);
+}
+
+#[test]
+fn a_heartbeat_that_does_not_cover_a_shard_which_came_after_it_was_sent_moves_no_deadline() {
+    let mut node = Node::new();
+    let promised = ShardTime(WALL.0 + Nanos::from_secs(2_000).0);
+    // The second shard's time is close to what was promised: covered until the present deadline, and not until the next one.
+    let mut ahead = held(3, 9);
+    ahead.promise = Promise::default();
+    ahead.marker.held = ahead.marker.held.map(|held| {
+        let base = ShardTime(WALL.0 + Nanos::from_secs(940).0);
+        Held { clock: ShardClock { base, ..clock() }, ..held }
+    });
+    let mut view = everything(6, [owned_by(holder("n1", 9), 3, 4), None], &[("n2", entry(7, 2, 1))]);
+    view.beats = vec![(id("n1"), beat_of(5, promised.0))];
+    let served = node.serve(found([held(3, 9), ahead]), view);
+    let beaten = node.beat(&served, 7);
+    assert!(beaten.iter().any(|command| matches!(command, Command::SetDeadline(_))));
+    node.pass(300);
+    let sent = next_beat(&mut node);
+    let mut comes = at(9);
+    comes.records = vec![(shard(1), owned_by(holder("n1", 9), 3, 9))];
+    let intents = node.step(Event::Changed(comes));
+    let (token, _) = change(&node.persisted(&intents));
+    let adopted = node.committed(token, at(10));
+    let active = node.persisted(&adopted);
+    assert!(active.iter().any(|command| matches!(command, Command::Activate { epoch: Epoch(4), .. })), "{active:?}");
+    let ended = node.committed(sent, at(11));
+    assert!(!ended.iter().any(|command| matches!(command, Command::SetDeadline(_))), "{ended:?}");
+    assert!(transactions(&ended).any(|(_, transaction)| is_beat(transaction)), "the next one does not wait");
 }

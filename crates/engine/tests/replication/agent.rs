@@ -256,6 +256,14 @@ impl Agent {
         self.run(Event::Ended { token, outcome: Outcome::Refused(view) })
     }
 
+    /// The same, because this node's key is gone.
+    pub(crate) fn refuses_without_session(&mut self) -> Vec<Command> {
+        let (token, _) = self.asked.pop_front().unwrap();
+        self.revision += 1;
+        let view = View { nodes: vec![(me().node, None)], ..self.view() };
+        self.run(Event::Ended { token, outcome: Outcome::Refused(view) })
+    }
+
     /// Somebody else changed the record, or all of them alike.
     pub(crate) fn sees(&mut self, record: ShardRecord) -> Vec<Command> {
         self.revision += 1;

@@ -108,6 +108,21 @@ fn a_swap_that_was_refused_happens_no_more_and_the_owner_goes_on_under_its_epoch
 }
 
 #[test]
+fn a_swap_that_is_refused_because_the_session_is_gone_is_not_tried_again_before_that_stands() {
+    let mut agent = swapping();
+    let beats = agent.heartbeats;
+    let commands = agent.refuses_without_session();
+    assert!(is_thawed(&commands), "callers do not wait for a session");
+    assert_eq!(agent.heartbeats, beats + 1, "the heartbeat that creates it anew does not wait either");
+    for _ in 0..20 {
+        assert!(!is_frozen_again(&agent.pass(100)));
+        assert_eq!(agent.wants(), None, "it would be refused, as often as etcd can");
+    }
+    assert!(agent.heartbeats <= beats + 2);
+    assert!(is_frozen_again(&agent.sees(in_sync(5, me(), n2()))), "it is there again");
+}
+
+#[test]
 fn nothing_is_handed_over_to_a_follower_that_is_not_in_sync() {
     let (mut agent, _) = Agent::seeding(&[n2()]);
     assert!(!is_frozen_again(&agent.run(Event::Drain)));

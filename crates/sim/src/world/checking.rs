@@ -70,6 +70,7 @@ impl World {
         let (decision, outcome) = process.ledger.charge(Charge { shard, key, policy: &policy, cost }, stamp.at);
         let commit = process.ledger.open();
         let first_written = process.ledger.take_first_written();
+        let is_seeding = decision.allowed && process.ledger.is_seeding(shard);
         let decided = Decided {
             real: self.now,
             node: to.node,
@@ -88,6 +89,9 @@ impl World {
         };
         self.digest.note("decided", &[self.now, to.node as u64, ask.client as u64, u64::from(decision.allowed)]);
         self.see(if decision.allowed { Mark::Admitted } else { Mark::Denied });
+        if is_seeding {
+            self.see(Mark::SnapshotUnderLoad);
+        }
         let decided = self.truth.decided(decided)?;
         let is_ahead = decision.allowed && self.leaves_ahead(to, ask.client, cost, now);
         let waits = decision.allowed && !is_ahead && !self.plant.is_world(WorldBug::ReplyBeforeCommit);

@@ -145,6 +145,11 @@ impl World {
         let machine = &mut self.machines[to.node];
         let reaches = machine.reaches_etcd(self.now) && self.etcd_down_until <= self.now;
         if machine.process(to.run).is_some_and(|process| process.lease == Some(lease)) {
+            // A stale member answers that all is well, and nobody else hears of it.
+            let is_lied_to = machine.stale_until > self.now && !self.etcd.has_lease(lease);
+            if is_lied_to {
+                self.see(Mark::KeepAliveLied);
+            }
             if reaches && !self.random.happens(self.swarm.etcd_loss) {
                 self.etcd.keep_alive(lease, self.now);
             }
@@ -178,6 +183,7 @@ impl World {
             // A new leader begins every lease anew; an old one that was only cut off does not.
             if self.random.happens(500) {
                 self.etcd.renew_leases(self.now);
+                self.see(Mark::LeasesRenewed);
             }
             self.leases_end();
         }
@@ -188,7 +194,7 @@ impl World {
         for node in 0..self.machines.len() {
             let machine = &mut self.machines[node];
             let hears = machine.hears_etcd(self.now);
-            let until = machine.cut_from_etcd;
+            let (until, stale_until) = (machine.cut_from_etcd, machine.stale_until);
             let Some(process) = machine.process.as_deref_mut().filter(|process| process.watching) else { continue };
             let to = To { node, run: process.run };
             if !hears {
@@ -198,7 +204,8 @@ impl World {
             }
             let slow = self.random.happens(50);
             let delay = self.random.below(if slow { self.swarm.watch_delay_max } else { 5 * MILLIS }) + MILLIS / 4;
-            process.watched_until = process.watched_until.max(self.now + delay);
+            // A stale member says nothing new, and does not say that.
+            process.watched_until = process.watched_until.max(self.now + delay).max(stale_until);
             let at = process.watched_until;
             self.queue.plan(at, Happening::Watch { to, view: view.clone() });
             if self.random.happens(self.swarm.watch_duplicates) {

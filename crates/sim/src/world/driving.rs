@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use drl_core::{CommitNo, Epoch, Nanos, ShardCount, ShardId};
 use drl_engine::Ledger;
 use drl_engine::ownership::{Command, Event, Fact, Origin, Report, Token, Transaction, Write, Written};
+use drl_engine::replication::Order;
 
 use super::starting::Power;
 use super::{Given, Happening, Request, To, World};
@@ -76,6 +77,9 @@ impl World {
             }
             Command::Copies(order) => {
                 let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
+                if let Order::Flush { shard } = order {
+                    process.flushing.insert(shard);
+                }
                 process.ledger.obey(order, now);
                 self.release(to)?;
             }
@@ -90,6 +94,12 @@ impl World {
             }
             command => {
                 let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
+                if let Command::Close { shard, .. } | Command::Thaw { shard } = &command {
+                    let was_flushing = process.flushing.remove(shard);
+                    if was_flushing && matches!(command, Command::Thaw { .. }) {
+                        self.marks.see(Mark::HandOverAborted);
+                    }
+                }
                 tell_ledger(&mut process.ledger, command, events);
             }
         }
@@ -134,20 +144,12 @@ impl World {
         self.ambush_a_write(to.node, by);
     }
 
-    /// How much longer a write takes than it should.
-    fn hang(&mut self) -> u64 {
-        if self.healed || !self.random.happens(self.swarm.disk_hangs) {
-            return 0;
-        }
-        self.see(Mark::DiskHung);
-        self.random.below(self.swarm.disk_hangs_max).min(self.swarm.chaos.saturating_sub(self.now))
-    }
-
     pub(crate) fn persisted(&mut self, to: To) -> Result<(), Violation> {
         let machine = &mut self.machines[to.node];
-        if std::mem::take(&mut machine.disk_fails) {
+        if machine.process(to.run).is_some() && self.write_fails(to.node) {
             return self.store_fails(to);
         }
+        let machine = &mut self.machines[to.node];
         let boot = machine.clock.boot();
         let Some((token, facts)) = machine.process(to.run).and_then(|process| process.persisting.pop_front()) else {
             return Ok(());
@@ -191,9 +193,10 @@ impl World {
 
     pub(crate) fn committed(&mut self, to: To) -> Result<(), Violation> {
         let machine = &mut self.machines[to.node];
-        if std::mem::take(&mut machine.disk_fails) {
+        if machine.process(to.run).is_some() && self.write_fails(to.node) {
             return self.store_fails(to);
         }
+        let machine = &mut self.machines[to.node];
         let Some(frame) = machine.process(to.run).and_then(|process| process.committing.take()) else { return Ok(()) };
         machine.disk.append(frame, self.swarm.journal_sync, machine.clock.boot());
         let positions = machine.process(to.run).map(|process| process.positions.clone()).unwrap_or_default();
@@ -239,30 +242,6 @@ impl World {
             self.leave(to, decided)?;
         }
         Ok(())
-    }
-
-    fn store_fails(&mut self, to: To) -> Result<(), Violation> {
-        self.step(to, Event::StoreFailed)
-    }
-
-    pub(crate) fn checkpoint(&mut self, to: To) {
-        let now = self.boottime(to.node);
-        let next = self.now + self.random.between(20, 90) * SECOND;
-        let machine = &mut self.machines[to.node];
-        let Some(process) = machine.process(to.run) else { return };
-        self.queue.plan(next, Happening::Checkpoint(to));
-        if process.committing.is_some() || !process.ledger.is_clean() {
-            return;
-        }
-        let mut pages = Vec::new();
-        for index in 0..self.swarm.shards {
-            let shard = ShardId::new(index);
-            let time = process.ledger.time_of(shard, now);
-            let taken = process.ledger.take_pages(shard, time);
-            pages.extend(taken.into_iter().map(|page| (shard, page.bucket, page.payload)));
-        }
-        machine.disk.sync();
-        machine.disk.checkpoint(pages);
     }
 
     /// Nothing is left to hand over: the process ends its session and goes.

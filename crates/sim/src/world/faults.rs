@@ -1,7 +1,7 @@
 //! Everything that goes wrong, and the moment from which nothing does any more.
 
 use drl_core::ShardId;
-use drl_engine::ownership::{Event, Guard, ShardRecord, Transaction, Versioned};
+use drl_engine::ownership::{Event, Guard, Holder, ShardRecord, Transaction, Versioned};
 
 use super::starting::{Damage, Power};
 use super::{Happening, To, World};
@@ -18,6 +18,7 @@ pub(crate) enum Fault {
     EtcdDown,
     Cut,
     Revoke,
+    Stale,
     WatchBreak,
     DiskFail,
     Drain,
@@ -25,7 +26,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Crash,
         Self::Pause,
         Self::EtcdDown,
@@ -35,6 +36,7 @@ impl Fault {
         Self::DiskFail,
         Self::Drain,
         Self::Link,
+        Self::Stale,
     ];
 }
 
@@ -46,6 +48,7 @@ impl World {
             Fault::EtcdDown => self.swarm.etcd_down_every,
             Fault::Cut => self.swarm.cut_every,
             Fault::Revoke => self.swarm.revoke_every,
+            Fault::Stale => self.swarm.stale_every,
             Fault::WatchBreak => self.swarm.watch_break_every,
             Fault::DiskFail => self.swarm.disk_fail_every,
             Fault::Drain => self.swarm.drain_every,
@@ -91,9 +94,11 @@ impl World {
                 let choice = self.random.index(64);
                 let lease = self.etcd.any_lease(choice).filter(|_| self.etcd_down_until <= self.now);
                 if let Some(view) = lease.and_then(|lease| self.etcd.revoke(lease)) {
+                    self.see(Mark::RevokedEarly);
                     self.broadcast(&view);
                 }
             }
+            Fault::Stale => machine.stale_until = self.now + self.random.below(self.swarm.stale_max),
             Fault::WatchBreak => {
                 let delay = self.random.below(5 * SECOND);
                 if let Some(process) = machine.process.as_deref_mut().filter(|process| process.watching) {
@@ -103,7 +108,11 @@ impl World {
                     self.see(Mark::WatchBroken);
                 }
             }
-            Fault::DiskFail => machine.disk_fails = machine.process.is_some(),
+            Fault::DiskFail if machine.process.is_none() => {}
+            Fault::DiskFail => {
+                let full_for = if self.random.happens(500) { self.random.below(20 * SECOND) } else { 0 };
+                machine.disk_fails_until = Some(self.now + full_for);
+            }
             Fault::Drain => {
                 if let Some(run) = machine.process.as_ref().map(|process| process.run) {
                     let to = To { node, run };
@@ -162,7 +171,8 @@ impl World {
             let machine = &mut self.machines[node];
             machine.cut_to_etcd = machine.cut_to_etcd.min(self.now);
             machine.cut_from_etcd = machine.cut_from_etcd.min(self.now);
-            machine.disk_fails = false;
+            machine.disk_fails_until = None;
+            machine.stale_until = machine.stale_until.min(self.now);
             // The last one stays: somebody must be there.
             if machine.is_gone && node == 0 {
                 machine.is_gone = false;
@@ -235,6 +245,12 @@ impl World {
         }
         if let Some(mark) = change.mark() {
             self.see(mark);
+        }
+        let policies_of = |holder: &Holder| {
+            self.machines.iter().find(|machine| machine.id == holder.node).map_or(0, |machine| machine.policies)
+        };
+        if old.as_ref().is_some_and(|old| policies_of(&old.owner) > policies_of(&new.owner)) {
+            self.see(Mark::PoliciesAtTakeOver);
         }
         if change.is_unplanned() {
             self.truth.taken_over(shard, self.now);

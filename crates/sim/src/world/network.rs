@@ -5,7 +5,7 @@ use drl_engine::ownership::{Event, Holder};
 use drl_engine::replication::{Body, Letter, News};
 
 use super::{Happening, To, World};
-use crate::invariants::Violation;
+use crate::invariants::{Violation, promises};
 use crate::marks::Mark;
 use crate::swarm::{MILLIS, SECOND};
 
@@ -20,7 +20,7 @@ impl World {
         process.ledger.invite(now);
         let (letters, news) = (process.ledger.take_letters(), process.ledger.take_news());
         for letter in letters {
-            self.check_acknowledgement(&letter)?;
+            self.check_what_is_promised(to.node, &letter)?;
             self.send_letter(to.node, letter);
         }
         if news.iter().any(|news| matches!(news, News::Fenced { .. })) {
@@ -30,9 +30,14 @@ impl World {
         if events.is_empty() { Ok(()) } else { self.steps(to, events) }
     }
 
-    fn check_acknowledgement(&self, letter: &Letter) -> Result<(), Violation> {
-        match letter.body {
+    /// Whoever acknowledges may do so still, and whoever follows has promised that on disk.
+    fn check_what_is_promised(&self, from: usize, letter: &Letter) -> Result<(), Violation> {
+        match &letter.body {
             Body::Ack(_) => self.truth.acknowledges(&letter.from, self.now),
+            Body::Join(joins) => joins.iter().try_for_each(|join| {
+                let promised = self.machines[from].disk.promise(join.shard);
+                promises::joins(join, letter.to.generation, promised, self.now)
+            }),
             _ => Ok(()),
         }
     }

@@ -73,8 +73,19 @@ impl World {
         machine.runs += 1;
         let run = machine.runs;
         let ignores_doubt = self.plant.is_world(WorldBug::TornWriteUnnoticed);
-        let (recoverer, found) =
+        let (mut recoverer, found) =
             machine.disk.recover(machine.clock.boot(), self.plant, ignores_doubt, &mut self.random);
+        if let Some(torn) = machine.disk.take_torn() {
+            if recoverer.frame(&torn).is_ok() {
+                return Err(Violation::new(
+                    "torn write",
+                    self.now,
+                    format!("{} bytes of a frame were taken", torn.len()),
+                ));
+            }
+            self.marks.see(Mark::TornFrame);
+        }
+        let machine = &mut self.machines[node];
         let mut ledger = recoverer.into_ledger(machine.disk.last());
         ledger.set_async_bound(self.swarm.async_bound);
         // Four parts or so, whatever the size.
@@ -96,6 +107,7 @@ impl World {
             outstanding: BTreeSet::new(),
             lease: None,
             watching: false,
+            flushing: BTreeSet::new(),
             watched_until: 0,
         }));
         self.digest.tell("start", node, self.now, || format!("run {run}"));
@@ -120,8 +132,12 @@ impl World {
             // Promises are checked when they are acknowledged.
             let _ = machine.disk.persist(&facts, machine.clock.boot());
         }
-        if let Some(bytes) = process.committing.filter(|_| self.random.happens(500)) {
-            machine.disk.append(bytes, self.swarm.journal_sync, machine.clock.boot());
+        match process.committing {
+            Some(bytes) if self.random.happens(500) => {
+                machine.disk.append(bytes, self.swarm.journal_sync, machine.clock.boot());
+            }
+            Some(bytes) if power == Power::Cut => machine.disk.tear(bytes, self.now),
+            _ => {}
         }
         if power == Power::Cut {
             let lost = machine.disk.lose_power();
@@ -198,7 +214,8 @@ fn machine(node: usize, swarm: &Swarm, random: &mut Random) -> Option<Machine> {
         cut_to_etcd: 0,
         cut_from_etcd: 0,
         policies: 0,
-        disk_fails: false,
+        disk_fails_until: None,
+        stale_until: 0,
     })
 }
 
