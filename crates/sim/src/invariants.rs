@@ -11,7 +11,7 @@
 //! | I7 | `invariants/deadline.rs` |
 //! | I9 | `invariants/denials.rs` |
 //! | I10 | `invariants/records.rs` |
-//! | L1 | `invariants/liveness.rs` |
+//! | L1, L4 | `invariants/liveness.rs` |
 //! | L3, epoch rule 7 | `invariants/redirects.rs` |
 //! | epoch rule 5 | `invariants/policies.rs` |
 //!
@@ -21,7 +21,7 @@ pub(crate) mod copies;
 mod deadline;
 mod denials;
 mod limits;
-mod liveness;
+pub(crate) mod liveness;
 mod one_owner;
 mod policies;
 pub(crate) mod promises;
@@ -77,6 +77,9 @@ pub(crate) struct Truth {
     known_ends: BTreeMap<(usize, Generation), u64>,
     /// When shards were taken over without a plan, by real time.
     take_overs: Vec<Vec<u64>>,
+    silences: liveness::Silences,
+    /// When faults stopped.
+    pub healed: Option<u64>,
     /// Epochs in which a follower could have taken over.
     in_sync: BTreeSet<(ShardId, Epoch)>,
     era: Era,
@@ -106,6 +109,8 @@ impl Truth {
             policies: policies::Policies::new(shards),
             known_ends: BTreeMap::new(),
             take_overs: vec![Vec::new(); shards],
+            silences: liveness::Silences::new(shards),
+            healed: None,
             in_sync: BTreeSet::new(),
             era: Era::Usual,
         }
@@ -229,22 +234,6 @@ impl Truth {
             Some(owed) => promises::serves(owed, promised, node, now),
             None => Ok(()),
         }
-    }
-
-    /// A check is sent to the owner of an epoch.
-    ///
-    /// # Errors
-    /// A [`Violation`] when its asker knew of a later one.
-    pub(crate) fn redirected(&self, shard: ShardId, asked_under: Epoch, to: Epoch, now: u64) -> Result<(), Violation> {
-        if self.era == Era::Restored { Ok(()) } else { redirects::redirected(shard, asked_under, to, now) }
-    }
-
-    /// A check is turned away.
-    ///
-    /// # Errors
-    /// A [`Violation`] when all has been well for a while.
-    pub(crate) fn turned_away(&self, shard: ShardId, why: &str, now: u64, end: u64) -> Result<(), Violation> {
-        if self.era == Era::Restored { Ok(()) } else { redirects::turned_away(shard, why, now, end) }
     }
 
     /// etcd was restored from a backup.

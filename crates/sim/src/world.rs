@@ -7,6 +7,7 @@
 //! * `world/network.rs`: letters between processes
 //! * `world/policies.rs`: limits change
 //! * `world/checking.rs`: clients ask, nodes decide, forward and answer
+//! * `world/probing.rs`: does every shard answer?
 //! * `world/comparing.rs`: owners and followers are compared
 //! * `world/faults.rs`: everything that goes wrong; `world/backup.rs`: etcd comes back from a backup
 //!
@@ -20,6 +21,7 @@ mod driving;
 mod faults;
 mod network;
 mod policies;
+mod probing;
 mod starting;
 mod storing;
 
@@ -132,6 +134,7 @@ pub(crate) enum Happening {
     Ambush(usize),
     Backup,
     Heal,
+    Probe,
 }
 
 /// What kind of request got no answer.
@@ -225,6 +228,7 @@ impl World {
             Happening::Backup => self.take_backup(),
             Happening::PolicyChange => self.change_policies(),
             Happening::Heal => self.heal(),
+            Happening::Probe => return self.probe(),
             Happening::Checkpoint(to) => self.checkpoint(to),
             happening => return self.carry_out_at_a_node(happening),
         }

@@ -4,12 +4,9 @@
 
 use drl_core::{Epoch, ShardId};
 
-use super::Violation;
-use crate::swarm::SECOND;
+use super::liveness::AT_REST_AFTER;
+use super::{Era, Truth, Violation};
 use crate::trace::Decided;
-
-/// The last part of a run, in which no check may be turned away. What was restarted last has settled by then.
-const LAST: u64 = 20 * SECOND;
 
 pub(super) fn decided(decided: &Decided) -> Result<(), Violation> {
     if decided.asked_under <= decided.epoch {
@@ -27,9 +24,27 @@ pub(super) fn redirected(shard: ShardId, asked_under: Epoch, to: Epoch, now: u64
 }
 
 /// A check was turned away for good.
-pub(super) fn turned_away(shard: ShardId, why: &str, now: u64, end: u64) -> Result<(), Violation> {
-    if now + LAST < end {
+pub(super) fn turned_away(shard: ShardId, why: &str, healed: Option<u64>, now: u64) -> Result<(), Violation> {
+    if healed.is_none_or(|healed| now < healed + AT_REST_AFTER) {
         return Ok(());
     }
     Err(Violation::new("L3", now, format!("a check of shard {shard} is turned away although all is well: {why}")))
+}
+
+impl Truth {
+    /// A check is sent to the owner of an epoch.
+    ///
+    /// # Errors
+    /// A [`Violation`] when its asker knew of a later one.
+    pub(crate) fn redirected(&self, shard: ShardId, asked_under: Epoch, to: Epoch, now: u64) -> Result<(), Violation> {
+        if self.era == Era::Restored { Ok(()) } else { redirected(shard, asked_under, to, now) }
+    }
+
+    /// A check is turned away.
+    ///
+    /// # Errors
+    /// A [`Violation`] when all has been well for a while.
+    pub(crate) fn turned_away(&self, shard: ShardId, why: &str, now: u64) -> Result<(), Violation> {
+        if self.era == Era::Restored { Ok(()) } else { turned_away(shard, why, self.healed, now) }
+    }
 }

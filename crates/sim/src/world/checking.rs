@@ -138,18 +138,18 @@ impl World {
                 Ok(())
             }
             Refusal::Behind { shard } => {
-                self.truth.turned_away(shard, "behind", self.now, self.swarm.end)?;
+                self.truth.turned_away(shard, "behind", self.now)?;
                 self.see(Mark::Suspended);
                 self.step(to, Event::HigherEpoch { shard })
             }
-            Refusal::NotOwner { shard, .. } => self.truth.turned_away(shard, "not owner", self.now, self.swarm.end),
+            Refusal::NotOwner { shard, .. } => self.truth.turned_away(shard, "not owner", self.now),
             Refusal::Moving { .. } if self.now < ask.since + PARKED_FOR => {
                 let at = self.now + self.random.between(5 * MILLIS, 50 * MILLIS);
                 self.queue.plan(at, Happening::Arrives { to, ask });
                 Ok(())
             }
-            Refusal::Moving { shard } => self.truth.turned_away(shard, "moving", self.now, self.swarm.end),
-            Refusal::Unavailable { shard } => self.truth.turned_away(shard, "unavailable", self.now, self.swarm.end),
+            Refusal::Moving { shard } => self.truth.turned_away(shard, "moving", self.now),
+            Refusal::Unavailable { shard } => self.truth.turned_away(shard, "unavailable", self.now),
         }
     }
 

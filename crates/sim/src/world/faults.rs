@@ -159,6 +159,7 @@ impl World {
     pub(crate) fn heal(&mut self) {
         self.restore_backup();
         self.healed = true;
+        self.truth.healed = Some(self.now);
         self.digest.note("heal", &[self.now]);
         self.swarm.etcd_loss = 0;
         self.swarm.etcd_late = 0;
@@ -185,6 +186,7 @@ impl World {
         }
         self.etcd_down_until = self.etcd_down_until.min(self.now);
         self.etcd_up();
+        self.queue.plan(self.now, Happening::Probe);
     }
 
     fn node_of(&self, record: &ShardRecord) -> usize {
@@ -239,6 +241,7 @@ impl World {
         let old = old.map(|versioned| versioned.record);
         let is_guarded = transaction.guards.iter().any(|guard| matches!(guard, Guard::Lease { .. }))
             && transaction.guards.iter().any(|guard| matches!(guard, Guard::Record { shard: of, .. } if *of == shard));
+        self.truth.changes(shard, self.now)?;
         let change = records::check(shard, old.as_ref(), &new, is_guarded, self.now)?;
         if change == records::Change::Cold {
             records::is_compared(shard, old.as_ref(), transaction, self.now)?;
