@@ -164,7 +164,7 @@ impl<B: Bugs> NodeAgent<B> {
         match outcome {
             Outcome::Committed(view) => {
                 self.lease = Some(lease);
-                let (created, draining) = (view.revision, self.leaving != super::agent::Leaving::No);
+                let (created, draining) = (view.revision, self.leaving != super::spread::Leaving::No);
                 let own = NodeEntry { generation: self.generation, lease, created, draining };
                 let nodes = vec![(self.me.clone(), Some(own))];
                 self.learn_own_beat(View { nodes, ..view }, time_hi, turn);
