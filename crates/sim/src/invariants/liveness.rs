@@ -4,7 +4,7 @@
 //! neither does, after TTL + A. A request that was lost while faults lasted is still waited for, 2 s, and sent again half a second later, so
 //! counting begins then. L4: placements come to rest.
 
-use drl_core::ShardId;
+use drl_core::{Generation, ShardId};
 
 use super::{Era, Truth, Violation};
 use crate::swarm::{MILLIS, SECOND};
@@ -16,9 +16,9 @@ const LEFT_OVER: u64 = 2_500 * MILLIS;
 /// With somebody up.
 const UP_WITHIN: u64 = 2 * SECOND;
 
-/// With nobody: a key under a foreign lease (TTL and a retry), the wait of a cold take-over by the slowest clock, and as long as if
-/// somebody were up.
-const GONE_WITHIN: u64 = 5_500 * MILLIS + 60_300 * MILLIS + LEFT_OVER + UP_WITHIN;
+/// With nobody, and their nodes' keys gone or of later lifetimes: the wait of a cold take-over by the slowest clock, and as long as if
+/// somebody were up. A key that nobody keeps alive goes within a TTL.
+const GONE_WITHIN: u64 = 60_300 * MILLIS + UP_WITHIN;
 
 /// So long after the end of faults nothing moves any more, and nobody is turned away.
 pub(crate) const AT_REST_AFTER: u64 = 90 * SECOND;
@@ -41,28 +41,22 @@ pub(super) fn check(answered: &[u64], clients: &[Client], end: u64) -> Result<()
 }
 
 /// How a shard stands at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Standing {
     Answers,
     /// Its owner or its follower in sync runs.
     Up,
-    /// Neither does.
-    Gone,
+    /// Neither does; the generations of their nodes' keys. Whoever waits for them begins anew when a key changes.
+    Gone(Vec<Generation>),
 }
 
-/// Since when each shard has not answered: at all, and with somebody up who could.
+/// How each shard stands, and since when.
 #[derive(Debug)]
-pub(super) struct Silences(Vec<Silence>);
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Silence {
-    since: Option<u64>,
-    up_since: Option<u64>,
-}
+pub(super) struct Silences(Vec<(Standing, u64)>);
 
 impl Silences {
     pub(super) fn new(shards: usize) -> Self {
-        Self(vec![Silence::default(); shards])
+        Self(vec![(Standing::Answers, 0); shards])
     }
 
     /// `healed`: when faults stopped.
@@ -73,22 +67,19 @@ impl Silences {
         healed: u64,
         now: u64,
     ) -> Result<(), Violation> {
-        let silence = &mut self.0[shard.index()];
-        if standing == Standing::Answers {
-            *silence = Silence::default();
+        let (before, since) = &mut self.0[shard.index()];
+        if *before != standing {
+            (*before, *since) = (standing, now.max(healed + LEFT_OVER));
+        }
+        let within = match before {
+            Standing::Answers => return Ok(()),
+            Standing::Up => UP_WITHIN,
+            Standing::Gone(_) => GONE_WITHIN,
+        };
+        if now <= *since + within {
             return Ok(());
         }
-        let since = *silence.since.get_or_insert(now);
-        if standing == Standing::Gone {
-            silence.up_since = None;
-        } else {
-            silence.up_since.get_or_insert(now.max(healed + LEFT_OVER));
-        }
-        let is_late = silence.up_since.is_some_and(|up_since| up_since + UP_WITHIN < now);
-        if !is_late && now <= since + GONE_WITHIN {
-            return Ok(());
-        }
-        let what = format!("shard {shard} has no answering owner since {} ms, {standing:?}", since / MILLIS);
+        let what = format!("shard {shard} has no answering owner since {} ms, {before:?}", *since / MILLIS);
         Err(Violation::new("L1", now, what))
     }
 }

@@ -8,6 +8,7 @@ use super::{Happening, To, World};
 use crate::disk::Disk;
 use crate::invariants::{Violation, records, take_over};
 use crate::marks::Mark;
+use crate::process::Process;
 use crate::swarm::{MILLIS, SECOND};
 
 /// A kind of fault that comes again and again.
@@ -178,7 +179,10 @@ impl World {
             if machine.is_gone && node == 0 {
                 machine.is_gone = false;
             }
-            if let Some(process) = machine.process.as_deref().filter(|process| !process.watching) {
+            let is_behind = |process: &&mut Process| !process.watching || process.watched_until > self.now;
+            if let Some(process) = machine.process.as_deref_mut().filter(is_behind) {
+                // Whoever hears late what happened connects anew, and reads everything.
+                process.watched_until = self.now;
                 let to = To { node, run: process.run };
                 self.queue.plan(self.now, Happening::Agent { to, event: Event::WatchBroken });
             }

@@ -19,7 +19,10 @@ impl World {
             let standing = match self.etcd.record(shard).map(|versioned| &versioned.record) {
                 Some(record) if self.is_answered_for(shard, record) => Standing::Answers,
                 Some(record) if self.is_up(record) => Standing::Up,
-                _ => Standing::Gone,
+                Some(record) => {
+                    Standing::Gone(record.fences().map(|holder| self.etcd.generation(&holder.node)).collect())
+                }
+                None => Standing::Gone(Vec::new()),
             };
             self.truth.stands(shard, standing, self.now)?;
         }
