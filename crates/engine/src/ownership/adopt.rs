@@ -6,7 +6,7 @@
 //! Rule (protocol, cold starts): T = max(stored, wall clock, the predecessor's `time_hi`), and every counter counts as exhausted
 //! from T for one window. The record stays `cold` until that floor is in the journal, synced, and the marker says so.
 
-use drl_core::{ShardId, ShardTime};
+use drl_core::{Nanos, ShardId, ShardTime};
 
 use super::agent::{NodeAgent, Turn};
 use super::bugs::{Bug, Bugs};
@@ -20,6 +20,10 @@ use super::promise::Promise;
 use super::record::ShardRecord;
 use super::session::Phase;
 use super::stop::StopReason;
+
+/// Rule (protocol, time and cold starts): a wall clock that is far off is a loud warning. A cold start is the only one that reads it, and
+/// begins later than it when another node's was ahead.
+const WALL_CLOCK_OFF: Nanos = Nanos::from_secs(60);
 
 impl<B: Bugs> NodeAgent<B> {
     /// Brings roles in line with the records.
@@ -168,6 +172,10 @@ impl<B: Bugs> NodeAgent<B> {
             if origin == Origin::Cold {
                 local.written = Written::Yes;
                 turn.report(Report::TakenCold { shard });
+                let by = clock.base.since(clock.wall);
+                if by > WALL_CLOCK_OFF {
+                    turn.report(Report::TimeAhead { shard, by, floor: clock.base });
+                }
             }
             turn.say(Command::Activate { shard, epoch, origin, clock });
             self.keep_the_follower(shard, turn);

@@ -174,9 +174,12 @@ fn a_cold_take_over_waits_and_compares_again() {
     let base = ShardTime(WALL.0 + 200 * 1_000_000_000);
     let clock = ShardClock { base, at: node.now.boottime, wall: node.now.wall, boot: node.now.boot };
     let report = |index| Command::Report(Report::TakenCold { shard: shard(index) });
+    let by = base.since(node.now.wall);
+    let warning = |index| Command::Report(Report::TimeAhead { shard: shard(index), by, floor: base });
     let activate = |index| Command::Activate { shard: shard(index), epoch: Epoch(4), origin: Origin::Cold, clock };
     let shown: Vec<_> = active.iter().filter(|command| !matches!(command, Command::SetDeadline(_))).cloned().collect();
-    assert_eq!(shown, [report(0), activate(0), report(1), activate(1)], "time starts at what the predecessor promised");
+    let expected = [report(0), warning(0), activate(0), report(1), warning(1), activate(1)];
+    assert_eq!(shown, expected, "time starts at what the predecessor promised, and this wall clock is far behind that");
 
     let noted = node.step(Event::FloorJournaled { shard: shard(0) });
     assert!(matches!(&noted[..], [Command::Persist { .. }]), "{noted:?}");

@@ -30,6 +30,10 @@ fn a_snapshot_goes_one_part_at_a_time_so_that_it_does_not_crowd_out_what_is_live
     ledgers.tick(1);
     ledgers.give_waiting();
     ledgers.give_waiting();
+    let first = ledgers.letters();
+    (0..3).for_each(|_| ledgers.tick(1));
+    assert_eq!(frames(&ledgers.letters()), [], "the first part is not acknowledged");
+    ledgers.post.extend(first);
     let mut parts = 0;
     while let [frame] = &frames(&ledgers.letters())[..] {
         parts += 1;

@@ -16,9 +16,10 @@ const LEFT_OVER: u64 = 2_500 * MILLIS;
 /// With somebody up.
 const UP_WITHIN: u64 = 2 * SECOND;
 
-/// With nobody, and their nodes' keys gone or of later lifetimes: the wait of a cold take-over by the slowest clock, and as long as if
-/// somebody were up. A key that nobody keeps alive goes within a TTL.
-const GONE_WITHIN: u64 = 60_300 * MILLIS + UP_WITHIN;
+/// With nobody, and their nodes' keys gone or of later lifetimes: whoever takes over may have to wait for its own earlier session (TTL and a
+/// retry), then comes the wait of a cold take-over by the slowest clock, and as long as if somebody were up. A key that nobody keeps
+/// alive goes within a TTL.
+const GONE_WITHIN: u64 = 5_500 * MILLIS + 60_300 * MILLIS + UP_WITHIN;
 
 /// So long after the end of faults nothing moves any more, and nobody is turned away.
 pub(crate) const AT_REST_AFTER: u64 = 90 * SECOND;
