@@ -39,6 +39,7 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (479, "a floor that was journaled before the transaction's own answer came was never taken off the record"),
     (1_198, "the only node that did not drain kept those that did as followers, and they waited for that to end"),
     (404, "what was known of a silence was kept after everything had been told anew"),
+    (1_358, "a learner took over cold and went on from its copy, for which no answer had waited"),
     (13_462, "checker: an answer of class `async` made a shard written"),
     (2_102, "checker: a heartbeat whose answer was lost bound its sender"),
     (17_254, "a bucket that was raised again after a cold start let the difference through on top of what was lost"),

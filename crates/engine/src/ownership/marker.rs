@@ -7,7 +7,9 @@
 //!
 //! What was held may be one epoch behind: an owner changes its follower, hands over, or replaces, in one transaction, and is
 //! still named by it in the same lifetime. Nothing was answered under the new epoch that is not here, because the marker of
-//! a lifetime is raised before that lifetime answers or acknowledges anything under the new epoch.
+//! a lifetime is raised before that lifetime answers or acknowledges anything under the new epoch. Not so under a cold record: an owner
+//! changes no follower before the loss is off its record, so a cold record of the next epoch is a take-over by somebody who had a part of a
+//! copy at most, a learner for example.
 
 use drl_core::{Epoch, Generation, NodeId};
 
@@ -66,8 +68,8 @@ impl RoleMarker {
         let mut named = record.fences().filter(|holder| holder.node == *node);
         let generation = named.next()?.generation;
         let is_of = |epoch: Epoch, of: Generation| (record.epoch, generation) == (epoch, of);
-        let held =
-            self.held.filter(|held| is_of(held.epoch, held.generation) || is_of(held.epoch.next(), held.generation));
+        let is_next = |held: &Held| !record.cold && is_of(held.epoch.next(), held.generation);
+        let held = self.held.filter(|held| is_of(held.epoch, held.generation) || is_next(held));
         if let Some(held) = held {
             return Some(match held.floor {
                 FloorState::Pending => Origin::Cold,
@@ -116,6 +118,15 @@ mod tests {
         assert_eq!(marker.resumes(&record(4, 9), &n1()), Some(Origin::Resume), "the transaction did not happen");
         assert_eq!(marker.resumes(&record(5, 11), &n1()), None, "it happened for a later lifetime");
         assert_eq!(marker.resumes(&record(6, 10), &n1()), None, "and went on from there");
+    }
+
+    #[test]
+    fn a_learner_that_takes_over_cold_does_not_resume_from_what_it_had() {
+        let wanted = Some(Wanted { epoch: Epoch(5), generation: Generation(9), origin: Origin::Cold });
+        let marker = RoleMarker { wanted, ..held(4, 9, FloorState::Journaled) };
+        let cold = ShardRecord { cold: true, ..record(5, 9) };
+        assert_eq!(marker.resumes(&cold, &n1()), Some(Origin::Cold));
+        assert_eq!(marker.resumes(&record(5, 9), &n1()), Some(Origin::Resume), "taken warm, or handed over");
     }
 
     #[test]

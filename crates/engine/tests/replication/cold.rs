@@ -32,6 +32,21 @@ fn as_long_as_the_follower_in_sync_lives_nobody_takes_over_cold() {
 }
 
 #[test]
+fn a_learner_that_takes_over_cold_begins_exhausted_however_complete_its_copy_is() {
+    let mut agent = Agent::following();
+    agent.sees_nodes(&[(me(), false)]);
+    pass(&mut agent, 61);
+    assert_eq!(agent.wants(), Some(&learner(3, n2(), me()).taken_cold_by(me())));
+    let mut commands = agent.commits();
+    commands.extend(agent.pass(5_000));
+    let origin = commands.iter().find_map(|command| match command {
+        Command::Activate { origin, .. } => Some(*origin),
+        _ => None,
+    });
+    assert_eq!(origin, Some(Origin::Cold), "no answer waited for it");
+}
+
+#[test]
 fn a_shard_that_was_lost_names_no_follower_before_that_is_in_its_journal_and_off_its_record() {
     let mut agent = beside(&[]);
     pass(&mut agent, 61);
