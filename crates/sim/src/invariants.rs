@@ -66,6 +66,8 @@ pub(crate) struct Truth {
     limits: BTreeMap<(NodeId, Generation), u64>,
     /// Per shard: when it last started exhausted, in shard time.
     floors: Vec<Option<(Epoch, ShardTime)>>,
+    /// Per shard: the epoch of the last cold take-over.
+    taken_cold: Vec<Epoch>,
     /// Per shard: how many admissions were answered.
     admissions: Vec<u64>,
     /// Per shard: when it last answered.
@@ -103,6 +105,7 @@ impl Truth {
             times: time_order::Times::new(shards),
             limits: BTreeMap::new(),
             floors: vec![None; shards],
+            taken_cold: vec![Epoch(0); shards],
             admissions: vec![0; shards],
             answered: vec![0; shards],
             owed: BTreeMap::new(),
@@ -153,6 +156,11 @@ impl Truth {
     /// Somebody became the owner without the help of the one before.
     pub(crate) fn taken_over(&mut self, shard: ShardId, now: u64) {
         self.take_overs[shard.index()].push(now);
+    }
+
+    /// A shard was taken over cold.
+    pub(crate) fn taken_cold(&mut self, shard: ShardId, epoch: Epoch) {
+        self.taken_cold[shard.index()] = epoch;
     }
 
     /// A record says that a shard has a follower in sync: from then on the follower is the fence.
@@ -256,8 +264,9 @@ impl Truth {
             self.floors[shard.index()] = Some((epoch, at));
         }
         let admissions = self.admissions[shard.index()];
+        let is_taken_cold = self.taken_cold[shard.index()] == epoch;
         match record.filter(|record| record.epoch == epoch && self.era == Era::Usual) {
-            Some(record) => take_over::activated(shard, origin, record, admissions, now),
+            Some(record) => take_over::activated(shard, origin, record, (is_taken_cold, admissions), now),
             None => Ok(()),
         }
     }

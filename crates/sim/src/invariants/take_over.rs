@@ -47,16 +47,17 @@ pub(crate) fn check(
     }
 }
 
-/// Where an owner's counters come from, as its record has it: what is not cold does not start exhausted, and only what was never
+/// Where an owner's counters come from, as its record has it: what is taken over cold starts exhausted, what is not cold does not start exhausted, and only what was never
 /// written to starts empty.
 pub(super) fn activated(
     shard: ShardId,
     origin: Origin,
     record: &ShardRecord,
-    admissions: u64,
+    (is_taken_cold, admissions): (bool, u64),
     now: u64,
 ) -> Result<(), Violation> {
     let wrong = match origin {
+        Origin::Resume | Origin::Empty if is_taken_cold => "does not start exhausted although it was taken over cold",
         Origin::Cold if !record.cold => "starts exhausted although nothing of it was lost",
         Origin::Empty if record.cold => "starts empty although it was lost",
         Origin::Empty if admissions > 0 => "starts empty although it was written to",

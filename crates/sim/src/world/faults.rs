@@ -249,6 +249,7 @@ impl World {
         let change = records::check(shard, old.as_ref(), &new, is_guarded, self.now)?;
         if change == records::Change::Cold {
             records::is_compared(shard, old.as_ref(), transaction, self.now)?;
+            self.truth.taken_cold(shard, new.epoch);
         }
         if let Some(mark) = change.mark() {
             self.see(mark);
