@@ -205,14 +205,13 @@ impl<B: Bugs> NodeAgent<B> {
         self.announce(turn);
         self.tend_copies(turn);
         self.thaw(turn);
-        if !self.session_stands(turn) {
-            return;
+        if self.session_stands(turn) {
+            self.tend_followers(turn);
+            self.claim(turn);
+            self.settle(turn);
+            self.spread(turn);
+            self.hand_over(turn);
         }
-        self.tend_followers(turn);
-        self.claim(turn);
-        self.settle(turn);
-        self.spread(turn);
-        self.hand_over(turn);
     }
 
     fn do_what_is_due(&mut self, turn: &mut Turn<'_>) {
