@@ -38,6 +38,10 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (598, "an acknowledgement that was said again left past its sender's deadline"),
     (479, "a floor that was journaled before the transaction's own answer came was never taken off the record"),
     (1_198, "the only node that did not drain kept those that did as followers, and they waited for that to end"),
+    (
+        10_106,
+        "a snapshot named the policies of its owner's last frame, and held what an earlier owner had decided by later ones",
+    ),
     (404, "what was known of a silence was kept after everything had been told anew"),
     (1_358, "a learner took over cold and went on from its copy, for which no answer had waited"),
     (13_462, "checker: an answer of class `async` made a shard written"),

@@ -130,8 +130,8 @@ impl Peers {
         std::mem::take(&mut self.news)
     }
 
-    /// Begins as another lifetime, or as none: whatever belonged to the one before is gone.
+    /// Begins as another lifetime, or as none: whatever belonged to the one before is gone, but for what its copies were decided by.
     pub(crate) fn begin(&mut self, me: Option<Holder>) {
-        *self = Self { me, rejections: self.rejections, ..Self::default() };
+        *self = Self { me, rejections: self.rejections, stamped: self.stamped, ..Self::default() };
     }
 }

@@ -37,7 +37,9 @@ impl<B: Bugs> Ledger<B> {
             (false, true) => Part::Last,
         };
         let mut payload = Vec::new();
-        let mut writer = FrameWriter::new(&mut payload, &mut self.dictionary, self.policies);
+        // Some of it may have been decided by an owner before this one, by later policies than this one's last frame.
+        let policies = self.policies.max(self.peers.stamped);
+        let mut writer = FrameWriter::new(&mut payload, &mut self.dictionary, policies);
         writer.section(held.head(), part);
         for (key, row) in held.table.iter().filter(|(key, _)| (next..end).contains(&bucket_of(*key))) {
             let is_taken = writer.row(key, Some(&row.counter));
