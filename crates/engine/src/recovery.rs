@@ -17,6 +17,8 @@ use crate::shard::{Shard, bucket_of};
 /// A ledger in the making.
 pub struct Recoverer<B = NoBugs> {
     shards: Vec<Shard>,
+    /// The latest revision of policies that a frame was sealed under.
+    policies: u64,
     bugs: B,
 }
 
@@ -31,7 +33,7 @@ impl<B: Bugs> Recoverer<B> {
     /// As [`Recoverer::new`], with rules that are broken on purpose.
     #[must_use]
     pub fn with_bugs(shards: ShardCount, bugs: B) -> Self {
-        Self { shards: shards.iter().map(|id| Shard::new(id, Epoch::default())).collect(), bugs }
+        Self { shards: shards.iter().map(|id| Shard::new(id, Epoch::default())).collect(), policies: 0, bugs }
     }
 
     /// Takes a page as a checkpoint wrote it. All pages come before the first frame.
@@ -69,6 +71,7 @@ impl<B: Bugs> Recoverer<B> {
         if sections.iter().any(|section| section.head.shard.index() >= self.shards.len()) {
             return Err(Malformed { what: "section shard" });
         }
+        self.policies = self.policies.max(frame::policy_revision(payload));
         let order = if self.bugs.has(Bug::SeqWithoutEpoch) { Order::Seq } else { Order::EpochThenSeq };
         for section in sections {
             self.shards[section.head.shard.index()].apply(section, order);
@@ -107,6 +110,7 @@ impl<B: Bugs> Recoverer<B> {
         let count = ShardCount::new(count).unwrap_or(ShardCount::DEFAULT);
         let mut ledger = Ledger::with_bugs(count, Epoch::default(), sealed, self.bugs);
         ledger.shards = self.shards;
+        ledger.peers.stamped = self.policies;
         ledger
     }
 

@@ -55,7 +55,7 @@ pub(crate) struct Peers {
     attempts: u64,
     /// Somebody is to be invited who was not told yet.
     pub(crate) has_new_invites: bool,
-    /// The highest revision of policies that a frame named.
+    /// The highest revision of policies that a frame named, of another lifetime or in this node's own journal.
     pub(crate) stamped: u64,
     pub(crate) rejections: Rejections,
     letters: Vec<Letter>,
@@ -133,5 +133,8 @@ impl Peers {
     /// Begins as another lifetime, or as none: whatever belonged to the one before is gone, but for what its copies were decided by.
     pub(crate) fn begin(&mut self, me: Option<Holder>) {
         *self = Self { me, rejections: self.rejections, stamped: self.stamped, ..Self::default() };
+        if self.stamped > 0 {
+            self.tell(News::Stamped { revision: self.stamped });
+        }
     }
 }

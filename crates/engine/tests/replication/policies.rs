@@ -1,10 +1,10 @@
 //! Policies over a take-over: frames say which revision they were decided under, and a new owner waits until it runs it. Rows are only
 //! ever converted by the owner (protocol, epoch rules 5 and 6).
 
-use drl_core::{Cost, Epoch};
-use drl_engine::Charge;
+use drl_core::{CommitNo, Cost, Epoch, Nanos, ShardCount};
 use drl_engine::ownership::{Command, Event};
-use drl_engine::replication::{News, Silence};
+use drl_engine::replication::{News, Order, Silence};
+use drl_engine::{Charge, Recoverer};
 use drl_limits::{Algorithm, Limit, Policy, PolicySpec};
 
 use crate::agent::*;
@@ -79,6 +79,20 @@ fn a_follower_learns_the_policies_of_its_snapshot_and_of_every_later_frame() {
     ledgers.charge(1, S, 1).unwrap();
     ledgers.settle();
     assert_eq!(stamped(&mut ledgers), [8]);
+}
+
+#[test]
+fn a_ledger_that_was_read_back_knows_the_policies_of_its_journal() {
+    let mut ledgers = Ledgers::seeded();
+    ledgers.policies = 9;
+    ledgers.charge(1, S, 1).unwrap();
+    let mut frame = Vec::new();
+    ledgers.ledger(1).seal(9, &mut frame).unwrap();
+    let mut recoverer = Recoverer::new(ShardCount::new(4).unwrap());
+    recoverer.frame(&frame).unwrap();
+    let mut ledger = recoverer.into_ledger(CommitNo(1));
+    ledger.obey(Order::Lifetime(Some(me())), Nanos(1));
+    assert_eq!(ledger.take_news(), [News::Stamped { revision: 9 }]);
 }
 
 #[test]
