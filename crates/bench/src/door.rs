@@ -4,7 +4,7 @@ pub(crate) mod channel;
 mod raw_stream;
 mod resp;
 mod stream;
-mod told_of;
+pub(crate) mod told_of;
 mod unary;
 
 use std::future::Future;

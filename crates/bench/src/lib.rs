@@ -6,6 +6,7 @@
 //!   worker             turn -> door -> told -> tally      (connections x in-flight of them)
 //!   door/              stream, raw stream, unary, RESP    (nothing else knows the network)
 //!   report             what comes out
+//!   steady, fill       load while things happen to a cluster, and what it amounts to
 //! ```
 //!
 //! It reads no clock: the time is passed in. What it measures with is a part of what is measured, so nothing on the way of a call
@@ -14,6 +15,8 @@
 mod asks;
 mod door;
 mod echo;
+mod fill;
+mod force;
 mod keys;
 mod options;
 mod pacer;
@@ -21,6 +24,8 @@ mod report;
 mod run;
 mod schedule;
 mod span;
+mod spans;
+mod steady;
 mod tally;
 mod told;
 mod turns;
@@ -29,9 +34,13 @@ mod worker;
 pub use asks::CLIENT_PREFIX;
 pub use door::{OpenError, RespCommand};
 pub use echo::{EchoError, echo};
+pub use fill::{Fill, FillError, fill, still_used};
+pub use force::{ForceError, in_force};
 pub use keys::{InvalidClients, InvalidKeys, Keys};
 pub use options::{InvalidOptions, Options, Target};
 pub use report::{Counts, End, Latency, Parameters, Report};
 pub use run::{BenchError, run};
+pub use spans::latency_of;
+pub use steady::{Account, Audit, Phase, Steady, SteadyError, SteadyOptions};
 pub use tally::TallyError;
 pub use turns::Clock;

@@ -181,7 +181,7 @@ impl std::fmt::Display for RespCommand {
 }
 
 impl Counts {
-    fn of(measured: &Measured, verdict: Verdict) -> Self {
+    pub(crate) fn of(measured: &Measured, verdict: Verdict) -> Self {
         let of_verdict = measured.told.counts().filter(|(found, ..)| *found == verdict);
         let reasons: BTreeMap<_, _> = of_verdict.map(|(_, reason, checks)| (reason, checks)).collect();
         Self { total: reasons.values().sum(), reasons }
@@ -189,7 +189,7 @@ impl Counts {
 }
 
 impl Latency {
-    fn of(histogram: &Histogram<u64>) -> Self {
+    pub(crate) fn of(histogram: &Histogram<u64>) -> Self {
         let at = |quantile| if histogram.is_empty() { 0 } else { histogram.value_at_quantile(quantile) };
         Self {
             count: histogram.len(),

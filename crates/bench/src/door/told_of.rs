@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 use crate::told::{Told, Verdict};
 
 /// One decision, whoever made it.
-pub(super) fn decision(told: &mut Told, decision: &Decision) {
+pub(crate) fn decision(told: &mut Told, decision: &Decision) {
     let verdict = match decision.reason {
         Reason::Unavailable | Reason::LocalEstimate => Verdict::Unavailable,
         _ if decision.allowed => Verdict::Allowed,
@@ -17,7 +17,7 @@ pub(super) fn decision(told: &mut Told, decision: &Decision) {
 }
 
 /// One check that has no decision.
-pub(super) fn error(told: &mut Told, error: &CheckError) {
+pub(crate) fn error(told: &mut Told, error: &CheckError) {
     let (verdict, reason) = match error {
         CheckError::Invalid(_) => (Verdict::Rejected, "invalid"),
         CheckError::Rejected { .. } => (Verdict::Rejected, "rejected"),
