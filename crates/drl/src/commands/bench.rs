@@ -1,12 +1,16 @@
 //! `drl bench`: load for our own front doors, and how long they take. What is measured and how is in `drl-bench`; here are its flags.
 
+mod cluster;
 mod echo;
+mod failover;
+mod handoff;
+mod load;
 mod shown;
 
 use std::time::Duration;
 
 use anyhow::bail;
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use drl_bench::{BenchError, CLIENT_PREFIX, Keys, OpenError, Options, Report, RespCommand, Target};
 use drl_core::Nanos;
 use drl_host::clock;
@@ -15,6 +19,8 @@ use drl_limits::Window;
 pub(crate) use echo::BenchEcho;
 
 use self::echo::EchoProcess;
+use self::failover::Failover;
+use self::handoff::Handoff;
 use super::running::Signals;
 use crate::cli::CommonArgs;
 use crate::connection::ConnectionArgs;
@@ -60,8 +66,10 @@ latency_ns and lateness_ns (count, min, mean, p50, p90, p99, p99_9, max), first_
 
 /// Put load on a node or cluster and measure it.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Bench {
+    #[command(subcommand)]
+    scenario: Option<Scenario>,
     /// The way in
     #[arg(long, value_name = "DOOR", value_enum, default_value_t = DoorName::Stream)]
     door: DoorName,
@@ -96,6 +104,13 @@ pub(crate) struct Bench {
     connection: ConnectionArgs,
     #[command(flatten)]
     common: CommonArgs,
+}
+
+/// What happens to a cluster of the run's own while it is under load.
+#[derive(Debug, Subcommand)]
+enum Scenario {
+    Failover(Box<Failover>),
+    Handoff(Box<Handoff>),
 }
 
 /// Which clients.
@@ -153,6 +168,14 @@ impl Bench {
     /// # Errors
     /// When nobody answers, and when nothing was decided.
     pub(crate) fn run(self) -> anyhow::Result<Verdict> {
+        match self.scenario {
+            Some(Scenario::Failover(failover)) => failover.run(),
+            Some(Scenario::Handoff(handoff)) => handoff.run(),
+            None => self.put_load(),
+        }
+    }
+
+    fn put_load(self) -> anyhow::Result<Verdict> {
         let options = self.options();
         let echo = if self.door == DoorName::Echo { Some(EchoProcess::start()?) } else { None };
         let target = self.target(echo.as_ref())?;
@@ -187,7 +210,7 @@ impl Bench {
             keys: self.drawn.keys,
             clients: self.drawn.clients,
             seed: self.drawn.seed,
-            threads: self.threads.map_or_else(half_of_the_cores, usize::from),
+            threads: self.threads.map_or_else(load::threads, usize::from),
         }
     }
 
@@ -217,11 +240,6 @@ impl RespArgs {
             CommandName::ClThrottle => Ok(RespCommand::Throttle { requests: self.limit, period }),
         }
     }
-}
-
-/// The other half is the node's, when it is on the same machine.
-fn half_of_the_cores() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
 }
 
 /// What to do when there is no run.

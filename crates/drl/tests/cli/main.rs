@@ -16,6 +16,7 @@ mod node;
 mod pages;
 mod process;
 mod replay;
+mod scenarios;
 mod serve;
 mod usage;
 mod validate;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use drl_bench::{Counts, End, Latency, Parameters, Report};
+use drl_bench::{Audit, Counts, End, Latency, Parameters, Report};
 
 use crate::output;
 
@@ -53,21 +53,36 @@ fn keys(parameters: &Parameters) -> String {
     format!("{keys}, {} clients, seed {seed}", grouped(*clients))
 }
 
+/// What clients were told beside what owners count; the first two must be 0.
+pub(super) fn audit_rows(audit: &Audit) -> Vec<[String; 2]> {
+    let must_be_none =
+        |count: u64| if count == 0 { "0 (must be 0)".to_owned() } else { format!("{} (MUST BE 0)", grouped(count)) };
+    let mut rows = vec![
+        ["over".to_owned(), must_be_none(audit.over)],
+        ["denied needlessly".to_owned(), must_be_none(audit.denied_needlessly)],
+        ["unknown".to_owned(), grouped(audit.unknown)],
+        ["charged in vain".to_owned(), grouped(audit.charged_in_vain)],
+        ["not audited".to_owned(), must_be_none(audit.not_audited)],
+    ];
+    rows.extend(audit.wrong.iter().map(|sentence| ["wrong".to_owned(), sentence.clone()]));
+    rows
+}
+
 /// `1,234 (over-limit 1,230, unknown-client 4)`.
-fn reasons(counts: &Counts) -> String {
+pub(super) fn reasons(counts: &Counts) -> String {
     let named = counts.reasons.iter().map(|(reason, checks)| format!("{reason} {}", grouped(*checks)));
     let named: Vec<String> = named.collect();
     if named.is_empty() { "0".to_owned() } else { format!("{} ({})", grouped(counts.total), named.join(", ")) }
 }
 
-fn latency_row(name: &str, latency: &Latency) -> [String; 6] {
+pub(super) fn latency_row(name: &str, latency: &Latency) -> [String; 6] {
     let Latency { p50, p90, p99, p99_9, max, .. } = *latency;
     let [p50, p90, p99, p99_9, max] = [p50, p90, p99, p99_9, max].map(span);
     [name.to_owned(), p50, p90, p99, p99_9, max]
 }
 
 /// Three digits and a unit: `1.23ms`.
-fn span(nanos: u64) -> String {
+pub(super) fn span(nanos: u64) -> String {
     let digits = nanos.checked_ilog10().map_or(0, |log| 2 - log % 3);
     format!("{:.*?}", usize::try_from(digits).unwrap_or(0), Duration::from_nanos(nanos))
 }
@@ -78,7 +93,7 @@ fn rate(per_second: f64) -> String {
 }
 
 /// Digits in threes.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
