@@ -1,4 +1,4 @@
-//! `drl bench failover` and `drl bench handoff`: what they cannot do, and that they leave nothing behind.
+//! `drl bench failover` and `drl bench handoff`: they start a cluster of their own, measure, judge, and leave nothing behind.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -6,7 +6,7 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::etcd::etcd;
-use crate::process::{command, drl};
+use crate::process::{command, drl, finish};
 
 /// Processes that were started with something in this directory.
 fn processes_of(directory: &Path) -> usize {
@@ -18,6 +18,52 @@ fn processes_of(directory: &Path) -> usize {
 
 fn is_empty(directory: &Path) -> bool {
     std::fs::read_dir(directory).unwrap().next().is_none()
+}
+
+#[test]
+fn killed_owners_are_followed_and_nothing_is_left_behind() {
+    let etcd = etcd!();
+    let directory = tempfile::tempdir().unwrap();
+    let line = "bench failover --kills 3 --rate 500 --clients 60 --output json --etcd";
+    let arguments: Vec<&str> = line.split(' ').collect();
+    let url = etcd.url();
+    let ran = finish(command(&[&arguments[..], &[&url]].concat()).env("TMPDIR", directory.path())).expect_code(0);
+    let report = ran.json();
+    let kills = report["kills"].as_array().unwrap();
+    let nodes: Vec<_> = kills.iter().map(|kill| kill["node"].as_str().unwrap()).collect();
+    assert_eq!(nodes, ["n1", "n2", "n3"]);
+    for kill in kills {
+        assert!(kill["clients"].as_u64().unwrap() > 0, "{report}");
+        assert_eq!(kill["answered_again_ns"]["count"], kill["clients"], "{report}");
+    }
+    for must_be_none in ["over", "denied_needlessly", "not_audited"] {
+        assert_eq!(report["audit"][must_be_none], 0, "{report}");
+    }
+    // 24 clients used up their limit of 10 and were denied from then on.
+    assert!(report["audit"]["denied"].as_u64().unwrap() > 0, "{report}");
+    assert_eq!((processes_of(directory.path()), is_empty(directory.path())), (0, true));
+    assert_eq!(etcd.etcdctl(&["get", "--prefix", "/drl/bench-", "--keys-only"]).unwrap().trim(), "");
+}
+
+#[test]
+fn a_node_that_leaves_and_returns_fails_no_check() {
+    let etcd = etcd!();
+    let line = "bench handoff --rounds 1 --rate 500 --clients 60 --output json --etcd";
+    let arguments: Vec<&str> = line.split(' ').collect();
+    let report = drl(&[&arguments[..], &[&etcd.url()]].concat()).expect_code(0).json();
+    assert_eq!(report["rounds"][0]["clean_exit"], true, "{report}");
+    for phase in ["steady", "drain", "away", "back"] {
+        assert!(report["phases"][phase]["checks"].as_u64().unwrap() > 0, "{report}");
+    }
+}
+
+#[test]
+fn a_new_node_has_every_counter_of_the_one_that_is_gone() {
+    let etcd = etcd!();
+    let line = "bench handoff --seed-counters 3000 --output json --etcd";
+    let arguments: Vec<&str> = line.split(' ').collect();
+    let report = drl(&[&arguments[..], &[&etcd.url()]].concat()).expect_code(0).json();
+    assert_eq!((&report["counters"], &report["found"], &report["sampled"]), (&3000.into(), &1000.into(), &1000.into()));
 }
 
 #[test]
