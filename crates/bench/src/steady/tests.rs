@@ -1,3 +1,5 @@
+//! Figures of a made-up load: what counts as answered, unknown and over.
+
 use super::*;
 use crate::turns::Turn;
 

@@ -5,6 +5,8 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use drl_test_etcd::Server;
+
 use crate::etcd::etcd;
 use crate::process::{command, drl, finish};
 

@@ -1,3 +1,5 @@
+//! Records as etcd holds them, read for who owns, follows and is in sync.
+
 use drl_coordination::{ClusterName, Key, Revision};
 
 use super::*;
