@@ -86,8 +86,9 @@ fn ctrl_c_ends_everything_that_a_run_started() {
 
 #[test]
 fn what_cannot_be_measured_is_refused() {
-    // The tests' commands have no PATH.
-    drl(&["bench", "failover"]).expect_refusal(1, "install it (Debian: etcd-server) or give --etcd URL");
+    // Without any PATH the system looks where it is installed.
+    let nowhere = finish(command(&["bench", "failover"]).env("PATH", "/nonexistent"));
+    nowhere.expect_refusal(1, "install it (Debian: etcd-server) or give --etcd URL");
     drl(&["bench", "failover", "--etcd", "nonsense://"]).expect_refusal(2, "--etcd");
     drl(&["bench", "failover", "--kills", "0"]).expect_refusal(2, "--kills");
     drl(&["bench", "handoff", "--seed-counters", "5", "--rate", "7"]).expect_refusal(2, "cannot be used with");

@@ -75,8 +75,8 @@ impl<B: Bugs> NodeAgent<B> {
             if self.locals[shard.index()].follow.is_some() && origin == Origin::Resume {
                 // Whatever its owner wrote is here.
                 self.locals[shard.index()].written = Written::Yes;
-                // An owner that handed it over is its follower now.
-                if record.in_sync_follower().is_none() {
+                // Whoever is given a shard has asked for nothing.
+                if self.locals[shard.index()].marker.wanted.is_some_and(|wanted| wanted.epoch == record.epoch) {
                     turn.report(Report::TakenWarm { shard: *shard });
                 }
             }

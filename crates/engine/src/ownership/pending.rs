@@ -61,6 +61,12 @@ pub(super) enum Pending {
     CopyNoted(ShardId),
 }
 
+impl Waiting {
+    pub(super) const fn is_reading(&self) -> bool {
+        matches!(self.what, Pending::ReadAll(_))
+    }
+}
+
 impl<B: Bugs> NodeAgent<B> {
     pub(super) fn wait_for(&mut self, what: Pending) -> Token {
         self.last_token = Token(self.last_token.0.saturating_add(1));
@@ -78,6 +84,9 @@ impl<B: Bugs> NodeAgent<B> {
         if outcome == Outcome::Unknown
             && !matches!(self.pending.get(&token), Some(Waiting { what: Pending::Beat { .. }, .. }))
         {
+            if self.is_superseded(token) {
+                return self.forget(token);
+            }
             return self.try_again(token, turn);
         }
         self.retries.remove(&token);
@@ -91,6 +100,12 @@ impl<B: Bugs> NodeAgent<B> {
             Pending::Records { transaction, shards } => self.records_ended(&transaction, &shards, outcome, turn),
             _ => {}
         }
+    }
+
+    /// Nobody waits for this answer any more.
+    pub(super) fn forget(&mut self, token: Token) {
+        self.retries.remove(&token);
+        self.pending.remove(&token);
     }
 
     pub(super) fn persisted(&mut self, token: Token, turn: &mut Turn<'_>) {

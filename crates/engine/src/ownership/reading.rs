@@ -3,13 +3,17 @@
 //! Rules (protocol, epoch rules 4 and 8): a new session reads all records and raises its promises to their epochs, durably, before
 //! anything else. The read is a transaction that writes the node's own key again, so that no stale member can answer it. Revision
 //! and cluster id are kept on disk; when they, or an epoch, go back, etcd was restored from a backup: every role is dropped.
+//!
+//! A reading without an outcome is sent again only while no later one is under way: an outage of the store would leave as many of them as
+//! were asked for meanwhile, to be sent all at once when it is back.
 
 use drl_core::Nanos;
 
 use super::agent::{Copies, NodeAgent, Turn};
 use super::bugs::Bugs;
 use super::command::{Command, Fact};
-use super::pending::Pending;
+use super::event::Token;
+use super::pending::{Pending, Waiting};
 use super::promise::Promise;
 use super::session::Phase;
 use super::stop::StopReason;
@@ -21,10 +25,27 @@ impl<B: Bugs> NodeAgent<B> {
     pub(super) fn read_all(&mut self, turn: &mut Turn<'_>) {
         let Some(lease) = self.lease else { return };
         self.relist_at = Nanos(turn.now.boottime.0.saturating_add(self.authority.relist_every.0));
+        let without_outcome =
+            |token: &Token, waiting: &Waiting| waiting.is_reading() && self.retries.contains_key(token);
+        let superseded: Vec<Token> = self
+            .pending
+            .iter()
+            .filter(|(token, waiting)| without_outcome(token, waiting))
+            .map(|(token, _)| *token)
+            .collect();
+        for token in superseded {
+            self.forget(token);
+        }
         let guards = vec![Guard::Lease { node: self.me.clone(), lease }];
         let transaction = Transaction { guards, writes: vec![self.own_key(lease)], reads: Reads::Everything };
         let token = self.wait_for(Pending::ReadAll(transaction.clone()));
         turn.say(Command::Transact { token, transaction });
+    }
+
+    /// Whether a reading was sent after this one, and waits for its answer.
+    pub(super) fn is_superseded(&self, reading: Token) -> bool {
+        let is_reading = |token| self.pending.get(token).is_some_and(Waiting::is_reading);
+        is_reading(&reading) && self.pending.keys().any(|token| *token > reading && is_reading(token))
     }
 
     pub(super) fn read(&mut self, outcome: Outcome, turn: &mut Turn<'_>) {

@@ -116,6 +116,8 @@ impl<B: Bugs> Ledger<B> {
             held.following.take_if(|following| following.owner == *from && following.epoch == section.head.epoch);
             self.peers.rejections.sections = self.peers.rejections.sections.saturating_add(1);
             if let Some(pair) = pair {
+                // Of a copy that is complete and does not count yet too: it never will, and must not hold other shards' frames back.
+                pair.incoming.let_go(shard);
                 pair.incoming.refuse(shard, held.epoch);
             }
             return;
@@ -152,6 +154,7 @@ impl<B: Bugs> Ledger<B> {
         for shard in pair.incoming.joined() {
             let Some(held) = self.shards.get_mut(shard.index()) else { continue };
             held.following.take_if(|following| following.owner == *from);
+            pair.incoming.let_go(shard);
             pair.incoming.refuse(shard, held.epoch);
         }
         self.note_taken(from, number);
@@ -161,6 +164,8 @@ impl<B: Bugs> Ledger<B> {
         let commit = if self.is_clean() { self.sealed } else { self.open() };
         if let Some(pair) = self.peers.pairs.get_mut(from) {
             pair.incoming.took(number, commit);
+            // A frame of which nothing was taken leaves nothing to journal, and no commit need follow.
+            pair.incoming.committed(self.journaled);
         }
     }
 

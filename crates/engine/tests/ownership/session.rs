@@ -2,8 +2,8 @@
 
 use drl_core::{Generation, Nanos, ShardTime};
 use drl_engine::ownership::{
-    Closed, Command, Event, Fact, FoundShard, Guard, LeaseId, Promise, Reads, Report, Revision, RoleMarker, StopReason,
-    Token, Transaction, Wholeness, Write,
+    Closed, Command, Event, Fact, FoundShard, Guard, LeaseId, Outcome, Promise, Reads, Report, Revision, RoleMarker,
+    StopReason, Token, Transaction, Wholeness, Write,
 };
 
 use crate::node::*;
@@ -107,6 +107,26 @@ fn past_its_deadline_a_node_drops_every_role_and_takes_a_new_session() {
     assert_eq!(lost, expected);
     let late = node.step(Event::Granted { token: Token(9), lease: LEASE, generation: Generation(100) });
     assert_eq!(late, [], "answers to the session before find nobody");
+}
+
+#[test]
+fn of_readings_without_an_outcome_only_the_latest_is_sent_again() {
+    let mut node = Node::new();
+    node.serve(found([FoundShard::default(); 2]), everything(6, [None, None], &[]));
+    let readings = |commands: &[Command]| -> Vec<Token> {
+        let all = transactions(commands).filter(|(_, transaction)| transaction.reads == Reads::Everything);
+        all.map(|(token, _)| token).collect()
+    };
+    let asked: Vec<Token> = (0..100).flat_map(|_| readings(&node.step(Event::WatchBroken))).collect();
+    assert_eq!(asked.len(), 100);
+    for token in &asked {
+        let ended = node.step(Event::Ended { token: *token, outcome: Outcome::Unknown });
+        assert_eq!(readings(&ended), []);
+    }
+    assert_eq!(readings(&node.wake_after(501)), [asked[99]]);
+    node.step(Event::Ended { token: asked[99], outcome: Outcome::Unknown });
+    assert_eq!(readings(&node.step(Event::WatchBroken)).len(), 1);
+    assert_eq!(readings(&node.wake_after(501)), [], "a later one is under way");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use drl_core::{Epoch, ShardId};
 use drl_engine::Recoverer;
-use drl_engine::replication::{Body, Join, News, Order, Received, Start};
+use drl_engine::replication::{Body, Join, Letter, News, Order, Received, Start};
 
 use crate::bad_frames::{acks, from_owner, last_ack};
 use crate::ledgers::*;
@@ -76,6 +76,22 @@ fn a_follower_that_left_refuses_what_comes_later_and_acknowledges_what_it_had_ta
     assert_eq!(ledgers.state(2), before);
     let ack = last_ack(&mut ledgers).unwrap();
     assert_eq!((ack.number, ack.refused), (late.number, vec![(S, Epoch(5))]));
+}
+
+#[test]
+fn a_frame_of_which_nothing_is_taken_is_acknowledged_although_nothing_is_journaled_after_it() {
+    let mut ledgers = Ledgers::in_sync();
+    ledgers.settle();
+    ledgers.obey(2, Order::Unfollow { shard: S });
+    let late = ledgers.next_frame();
+    let now = ledgers.now;
+    let follower = ledgers.ledger(2);
+    assert_eq!(follower.receive(from_owner(late.clone()), now), Ok(Received::Taken));
+    assert!(follower.is_clean(), "there is nothing to write");
+    follower.take_letters();
+    follower.acknowledge(now);
+    let acks = follower.take_letters();
+    assert!(matches!(&acks[..], [Letter { body: Body::Ack(ack), .. }] if ack.number == late.number), "{acks:?}");
 }
 
 #[test]
