@@ -44,4 +44,5 @@ pub(crate) use ahead::Ahead;
 pub(crate) use excerpts::Excerpts;
 pub(crate) use following::Following;
 pub(crate) use peers::Peers;
+pub(crate) use release::Finished;
 pub(crate) use target::Target;

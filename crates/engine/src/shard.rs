@@ -9,7 +9,7 @@ use drl_limits::{Algorithm, Counter, Decision, Loss, OnStateLoss, Policy, Reason
 
 use crate::gate::Gate;
 use crate::ownership::Written;
-use crate::replication::{Advance, Ahead, Following, Target};
+use crate::replication::{Advance, Ahead, Finished, Following, Target};
 use crate::row::{Place, Row};
 use crate::table::Table;
 
@@ -40,6 +40,8 @@ pub struct Shard {
     pub(crate) since: Epoch,
     /// The next epoch of this owner, when the present one has to be finished first.
     pub(crate) advancing: Option<Advance>,
+    /// Up to where the epochs that this process finished in order are acknowledged.
+    pub(crate) finished: Option<Finished>,
     /// Copies on other nodes, while this process is the owner.
     pub(crate) targets: Vec<Target>,
     /// What was answered ahead of its acknowledgement.
@@ -91,6 +93,7 @@ impl Shard {
             written: Written::Never,
             since: epoch,
             advancing: None,
+            finished: None,
             targets: Vec::new(),
             ahead: Ahead::default(),
             is_congested: false,

@@ -58,10 +58,12 @@ pub enum Mark {
     DiskFull,
     /// The beginning of a frame was found behind the journal, and not taken.
     TornFrame,
+    /// An answer left after its shard was handed over: a copy had acknowledged it.
+    LeftAfterHandOver,
 }
 
 impl Mark {
-    const COUNT: usize = 41;
+    const COUNT: usize = 42;
 
     pub const ALL: [Self; Self::COUNT] = [
         Self::Admitted,
@@ -105,6 +107,7 @@ impl Mark {
         Self::DiskFailed,
         Self::DiskFull,
         Self::TornFrame,
+        Self::LeftAfterHandOver,
     ];
 }
 

@@ -27,7 +27,7 @@ mod storing;
 
 use std::collections::BTreeMap;
 
-use drl_core::{Epoch, Nanos};
+use drl_core::{CommitNo, Epoch, Nanos};
 use drl_engine::ownership::{Event, Holder, LeaseId, Token, Transaction, View};
 use drl_engine::replication::Letter;
 
@@ -40,6 +40,7 @@ use crate::process::Machine;
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::swarm::Swarm;
+use crate::trace::Decided;
 
 pub(crate) use faults::Fault;
 
@@ -129,6 +130,7 @@ pub(crate) enum Happening {
         to: To,
         ask: Ask,
     },
+    Leaves(To, CommitNo, Decided),
     Fault(Fault),
     /// A crash that was aimed at this node.
     Ambush(usize),
@@ -251,6 +253,7 @@ impl World {
             Happening::Committed(to) => self.committed(to),
             Happening::Persisted(to) => self.persisted(to),
             Happening::Arrives { to, ask } => self.arrives(to, ask),
+            Happening::Leaves(to, commit, decided) => self.leave(to, commit, decided),
             Happening::Fault(fault) => self.fault(fault),
             _ => Ok(()),
         }
@@ -272,7 +275,8 @@ impl World {
             | Happening::Committed(to)
             | Happening::Persisted(to)
             | Happening::Checkpoint(to)
-            | Happening::Arrives { to, .. } => *to,
+            | Happening::Arrives { to, .. }
+            | Happening::Leaves(to, ..) => *to,
             _ => return Some(happening),
         };
         let paused_until = self.machines[to.node].process(to.run)?.paused_until;

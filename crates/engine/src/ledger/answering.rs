@@ -2,10 +2,10 @@
 //!
 //! Rules (protocol, authority deadline and epoch rules 1 and 7): a shard is answered for while this process is its owner and its
 //! deadline is ahead; that is looked at before deciding and again before the reply leaves, and then the epoch must still be the
-//! one that decided. A request that names a lower epoch is served; one that names a higher epoch is not, because then this
-//! process is the one that is behind.
+//! one that decided, or one whose decisions a copy has (`replication/release.rs`). A request that names a lower epoch is served; one
+//! that names a higher epoch is not, because then this process is the one that is behind.
 
-use drl_core::{Epoch, Nanos, ShardId, ShardTime};
+use drl_core::{CommitNo, Epoch, Nanos, ShardId, ShardTime};
 
 use super::Ledger;
 use crate::gate::Gate;
@@ -67,21 +67,18 @@ impl<B: Bugs> Ledger<B> {
         }
     }
 
-    /// Whether an answer that was decided under `epoch` may leave now.
+    /// Whether this process may still say what it decided under `epoch`, in the frame of `commit`.
     ///
     /// # Errors
-    /// [`Refusal`] when this process may not answer any more; its caller is told nothing about the decision.
-    pub fn may_leave(&self, shard: ShardId, epoch: Epoch, now: Nanos) -> Result<(), Refusal> {
+    /// [`Refusal`] when it may not; its caller is told nothing about the decision.
+    pub fn may_leave(&self, shard: ShardId, epoch: Epoch, commit: CommitNo, now: Nanos) -> Result<(), Refusal> {
         let held = &self.shards[shard.index()];
         if self.bugs.has(Bug::LeavesUnchecked) {
             return Ok(());
         }
-        match &held.gate {
-            Gate::Open(_) | Gate::Frozen(_) if (held.since..=held.epoch).contains(&epoch) && !self.is_over(now) => {
-                Ok(())
-            }
-            _ => Err(Refusal::Unavailable { shard }),
-        }
+        let is_owner = held.gate.clock().is_some() && (held.since..=held.epoch).contains(&epoch);
+        let is_kept = held.finished.is_some_and(|finished| finished.includes(epoch, commit));
+        if (is_owner || is_kept) && !self.is_over(now) { Ok(()) } else { Err(Refusal::Unavailable { shard }) }
     }
 
     pub(crate) fn is_over(&self, now: Nanos) -> bool {

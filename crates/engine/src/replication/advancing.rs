@@ -37,6 +37,7 @@ impl<B: Bugs> Ledger<B> {
             shard.targets.clear();
             shard.following = None;
             shard.advancing = None;
+            shard.finished = None;
             shard.is_flushing = false;
         }
     }
@@ -92,6 +93,7 @@ impl<B: Bugs> Ledger<B> {
         if keeps && !is_flushed {
             return;
         }
+        held.finish(|target| self.peers.covers(&target.to, sealed));
         held.advancing = None;
         held.epoch = epoch;
         held.seq = Seq::default();
@@ -200,6 +202,7 @@ impl<B: Bugs> Ledger<B> {
             });
         if is_flushed {
             held.is_flushing = false;
+            held.finish(|target| self.peers.covers(&target.to, sealed));
             self.peers.tell(News::Flushed { shard });
         }
     }

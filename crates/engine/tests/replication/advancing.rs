@@ -26,11 +26,15 @@ fn invites(letters: &[Letter]) -> Vec<Invite> {
 #[test]
 fn an_owner_that_keeps_no_copy_goes_on_under_the_next_epoch_at_once() {
     let mut ledgers = Ledgers::in_sync();
-    ledgers.charge(1, S, 1).unwrap();
+    let commit = ledgers.charge(1, S, 1).unwrap();
     advance(&mut ledgers, 6, None);
     assert_eq!(epoch(&mut ledgers), Ok(Epoch(6)));
     let now = ledgers.now;
-    assert_eq!(ledgers.ledger(1).may_leave(S, Epoch(5), now), Ok(()), "what it decided under the last one may leave");
+    assert_eq!(
+        ledgers.ledger(1).may_leave(S, Epoch(5), commit, now),
+        Ok(()),
+        "what it decided under the last one may leave"
+    );
 }
 
 #[test]

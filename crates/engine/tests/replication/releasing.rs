@@ -1,8 +1,9 @@
 //! When a reply may leave: the table of protocol, section 1, line by line.
 
-use drl_core::Epoch;
 use drl_core::caps::REPLICATION_FRAMES_IN_FLIGHT_MAX;
+use drl_core::{CommitNo, Epoch};
 use drl_engine::Refusal;
+use drl_engine::ownership::Closed;
 use drl_engine::replication::{News, Order, Start};
 
 use crate::ledgers::*;
@@ -157,14 +158,94 @@ fn a_copy_that_nobody_waits_for_and_that_stalls_is_given_up() {
     assert_eq!(leaves(&mut ledgers), (true, true));
 }
 
+/// Whether the node may still say what it decided under an epoch, in the frame of a commit.
+fn may_leave(ledgers: &mut Ledgers, epoch: u64, commit: CommitNo) -> bool {
+    let now = ledgers.now;
+    ledgers.ledger(1).may_leave(S, Epoch(epoch), commit, now).is_ok()
+}
+
 #[test]
 fn a_reply_does_not_leave_after_the_deadline_or_under_another_owner() {
     let mut ledgers = Ledgers::in_sync();
-    ledgers.charge(1, S, 1).unwrap();
+    let commit = ledgers.charge(1, S, 1).unwrap();
     ledgers.settle();
+    assert!(may_leave(&mut ledgers, 5, commit));
+    assert!(!may_leave(&mut ledgers, 4, commit), "decided under an earlier ownership");
     let now = ledgers.now;
-    assert_eq!(ledgers.ledger(1).may_leave(S, Epoch(5), now), Ok(()));
-    assert!(ledgers.ledger(1).may_leave(S, Epoch(4), now).is_err(), "decided under an earlier ownership");
     ledgers.ledger(1).set_deadline(now);
-    assert_eq!(ledgers.ledger(1).may_leave(S, Epoch(5), now), Err(Refusal::Unavailable { shard: S }));
+    assert!(!may_leave(&mut ledgers, 5, commit));
+}
+
+/// A charge that is acknowledged, in a shard that is handed over after that. Nobody has looked at its reply meanwhile.
+fn handed_over() -> (Ledgers, CommitNo) {
+    let mut ledgers = Ledgers::in_sync();
+    let commit = ledgers.charge(1, S, 1).unwrap();
+    ledgers.ledger(1).freeze(S);
+    ledgers.obey(1, Order::Flush { shard: S });
+    ledgers.commit(1);
+    ledgers.settle();
+    ledgers.ledger(1).close(S, elsewhere());
+    (ledgers, commit)
+}
+
+fn elsewhere() -> Closed {
+    Closed::NotOwner { epoch: Epoch(6), owner: n(2) }
+}
+
+#[test]
+fn what_was_acknowledged_before_its_shard_was_handed_over_leaves_after_it_too() {
+    let (mut ledgers, commit) = handed_over();
+    assert!(ledgers.is_released(1, S, commit) && may_leave(&mut ledgers, 5, commit));
+    assert!(!may_leave(&mut ledgers, 4, commit), "decided under an earlier ownership");
+    assert!(!may_leave(&mut ledgers, 6, commit), "the other one's to say");
+    assert!(!may_leave(&mut ledgers, 5, commit.next()), "nobody has acknowledged that");
+}
+
+#[test]
+fn what_was_handed_over_does_not_leave_after_the_deadline_or_in_another_lifetime() {
+    let (mut ledgers, commit) = handed_over();
+    let now = ledgers.now;
+    ledgers.ledger(1).set_deadline(now);
+    assert!(!may_leave(&mut ledgers, 5, commit));
+    let (mut ledgers, commit) = handed_over();
+    ledgers.obey(1, Order::Lifetime(Some(n(1))));
+    assert!(!may_leave(&mut ledgers, 5, commit));
+}
+
+#[test]
+fn what_was_not_acknowledged_does_not_leave_when_its_shard_is_taken_over() {
+    let mut ledgers = Ledgers::in_sync();
+    let commit = ledgers.charge(1, S, 1).unwrap();
+    ledgers.ledger(1).freeze(S);
+    ledgers.obey(1, Order::Flush { shard: S });
+    ledgers.commit(1);
+    ledgers.ledger(1).close(S, elsewhere());
+    assert!(!may_leave(&mut ledgers, 5, commit), "its frame is under way");
+}
+
+#[test]
+fn what_a_solo_owner_decided_does_not_leave_when_somebody_else_owns_its_shard() {
+    let mut ledgers = Ledgers::new();
+    ledgers.own(1, S, 5);
+    let commit = ledgers.charge(1, S, 1).unwrap();
+    ledgers.ledger(1).freeze(S);
+    ledgers.obey(1, Order::Flush { shard: S });
+    ledgers.commit(1);
+    ledgers.settle();
+    ledgers.ledger(1).close(S, elsewhere());
+    assert!(!may_leave(&mut ledgers, 5, commit), "no copy has it");
+}
+
+#[test]
+fn what_was_acknowledged_before_the_next_epoch_of_its_owner_does_not_wait_for_its_copy_to_join() {
+    let mut ledgers = Ledgers::in_sync();
+    let commit = ledgers.charge(1, S, 1).unwrap();
+    ledgers.obey(1, Order::Advance { shard: S, epoch: Epoch(6), keep: Some(n(2)) });
+    ledgers.commit(1);
+    assert!(!ledgers.is_released(1, S, commit), "its frame is under way");
+    ledgers.deliver();
+    ledgers.commit(2);
+    let acknowledged = ledgers.letters();
+    ledgers.give_all(acknowledged);
+    assert!(ledgers.is_released(1, S, commit) && may_leave(&mut ledgers, 5, commit));
 }

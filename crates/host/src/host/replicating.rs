@@ -65,7 +65,7 @@ impl Host {
         let state = self.inner.lock()?;
         let now = clock::monotonic();
         for (shard, epoch) in &ticket.decided {
-            state.ledger.may_leave(*shard, *epoch, now)?;
+            state.ledger.may_leave(*shard, *epoch, commit, now)?;
         }
         Ok(ticket.decided.iter().all(|(shard, _)| state.ledger.is_released(*shard, commit)))
     }

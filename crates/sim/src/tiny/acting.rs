@@ -231,7 +231,7 @@ impl Tiny {
         let ledger = &running.ledger;
         let is_ready = |reply: &Waiting| is_early || (reply.commit <= last && ledger.is_released(SHARD, reply.commit));
         let (ready, waiting): (Vec<Waiting>, Vec<Waiting>) = running.waiting.iter().copied().partition(is_ready);
-        let leaving = ready.iter().filter(|reply| ledger.may_leave(SHARD, reply.epoch, now).is_ok());
+        let leaving = ready.iter().filter(|reply| ledger.may_leave(SHARD, reply.epoch, reply.commit, now).is_ok());
         for reply in leaving {
             let window = reply.at.0 / WINDOW.0;
             let sum = self.answered.entry(window).or_default();

@@ -1,6 +1,6 @@
 //! Clients ask any node; the node decides if the shard is its own, or passes the check on to the owner that it knows, once.
 
-use drl_core::{Cost, Epoch};
+use drl_core::{CommitNo, Cost, Epoch};
 use drl_engine::ownership::Event;
 use drl_engine::{Charge, Refusal};
 
@@ -13,6 +13,10 @@ use crate::trace::Decided;
 
 /// How long a check waits for a shard that is on its way.
 const PARKED_FOR: u64 = SECOND;
+
+/// One in so many of a client's admissions leaves late, by up to so much: no draw, so that a seed stays what it is.
+const LATE_EVERY: usize = 8;
+const LATE_BY_MAX: u64 = 200 * MILLIS;
 
 impl World {
     pub(crate) fn asks(&mut self, client: usize) {
@@ -100,7 +104,7 @@ impl World {
                 process.waiting.push_back((commit, decided));
             }
         } else {
-            self.leave(to, decided)?;
+            self.leave(to, commit, decided)?;
         }
         if outcome != drl_engine::Outcome::Unchanged {
             self.commit(to);
@@ -153,13 +157,26 @@ impl World {
         }
     }
 
+    /// An answer that nothing more has to be waited for leaves: at once, or when whoever waits for it gets round to it.
+    pub(crate) fn leave_soon(&mut self, to: To, commit: CommitNo, decided: Decided) -> Result<(), Violation> {
+        if decided.index % LATE_EVERY != 0 {
+            return self.leave(to, commit, decided);
+        }
+        let delay = decided.real % LATE_BY_MAX;
+        self.queue.plan(self.now + delay, Happening::Leaves(to, commit, decided));
+        Ok(())
+    }
+
     /// An answer leaves, if it still may.
-    pub(crate) fn leave(&mut self, to: To, decided: Decided) -> Result<(), Violation> {
+    pub(crate) fn leave(&mut self, to: To, commit: CommitNo, decided: Decided) -> Result<(), Violation> {
         let now = self.boottime(to.node);
         let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
-        if process.ledger.may_leave(decided.shard, decided.epoch, now).is_err() {
+        if process.ledger.may_leave(decided.shard, decided.epoch, commit, now).is_err() {
             self.see(Mark::ReplyWithheld);
             return Ok(());
+        }
+        if process.ledger.owner_elsewhere(decided.shard).is_some() {
+            self.see(Mark::LeftAfterHandOver);
         }
         self.digest.note("answered", &[self.now, to.node as u64, decided.client as u64]);
         self.tell(decided.client, decided.epoch);

@@ -232,14 +232,14 @@ impl World {
         let (mut ready, mut waiting) = (Vec::new(), VecDeque::new());
         for mut reply in process.waiting.drain(..) {
             if is_ready(&mut reply) {
-                ready.push(reply.1);
+                ready.push(reply);
             } else {
                 waiting.push_back(reply);
             }
         }
         process.waiting = waiting;
-        for decided in ready {
-            self.leave(to, decided)?;
+        for (commit, decided) in ready {
+            self.leave_soon(to, commit, decided)?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::{Charge, Recoverer};
 const SECOND: u64 = 1_000_000_000;
 const SHARD: ShardId = ShardId::new(0);
 const START: ShardTime = ShardTime(500 * SECOND);
+const COMMIT: CommitNo = CommitNo(1);
 
 fn clock() -> ShardClock {
     ShardClock { base: START, at: Nanos::ZERO, wall: START, boot: BootId(1) }
@@ -56,20 +57,20 @@ fn nothing_is_decided_from_the_deadline_on_and_nothing_leaves() {
     let ledger = ledger(Origin::Empty);
     let just_before = Nanos(60 * SECOND - 1);
     assert!(ledger.stamp(SHARD, Epoch(0), just_before).is_ok());
-    assert_eq!(ledger.may_leave(SHARD, Epoch(3), just_before), Ok(()));
+    assert_eq!(ledger.may_leave(SHARD, Epoch(3), COMMIT, just_before), Ok(()));
     let unavailable = Refusal::Unavailable { shard: SHARD };
     assert_eq!(ledger.stamp(SHARD, Epoch(0), Nanos::from_secs(60)), Err(unavailable.clone()));
-    assert_eq!(ledger.may_leave(SHARD, Epoch(3), Nanos::from_secs(60)), Err(unavailable));
+    assert_eq!(ledger.may_leave(SHARD, Epoch(3), COMMIT, Nanos::from_secs(60)), Err(unavailable));
 }
 
 #[test]
 fn an_answer_of_an_earlier_epoch_does_not_leave() {
     let mut ledger = ledger(Origin::Empty);
     ledger.close(SHARD, Closed::Unknown);
-    assert!(ledger.may_leave(SHARD, Epoch(3), Nanos::ZERO).is_err());
+    assert!(ledger.may_leave(SHARD, Epoch(3), COMMIT, Nanos::ZERO).is_err());
     ledger.activate(SHARD, Epoch(4), Origin::Resume, clock());
-    assert!(ledger.may_leave(SHARD, Epoch(3), Nanos::ZERO).is_err());
-    assert!(ledger.may_leave(SHARD, Epoch(4), Nanos::ZERO).is_ok());
+    assert!(ledger.may_leave(SHARD, Epoch(3), COMMIT, Nanos::ZERO).is_err());
+    assert!(ledger.may_leave(SHARD, Epoch(4), COMMIT, Nanos::ZERO).is_ok());
 }
 
 #[test]
