@@ -67,7 +67,7 @@ struct World {
     began: Instant,
 }
 
-/// What a line is for. A node answers the messages of a stream in order, so what it has to pass on must not stand before what it owns.
+/// What a line is for. A stream has so many messages under way; what a node has to pass on must not take the places of what it owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Purpose {
     /// Checks of shards that the node owns.

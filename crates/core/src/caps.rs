@@ -169,8 +169,8 @@ pub const ETCD_ENDPOINTS_MAX: usize = 16;
 /// Revisions that embedded coordination remembers for watches. A watch that is further behind gets the whole prefix instead.
 pub const EMBEDDED_HISTORY_MAX: usize = 10_000;
 
-/// Messages of one check stream that are decided and wait for the journal, and width of a client session's window of numbers. More than
-/// two of a client's bursts; how many checks they hold together has its own cap.
+/// Messages of one check stream that are decided and wait until their answers may leave. More than two of a client's bursts; how many
+/// checks they hold together has its own cap.
 pub const STREAM_MESSAGES_IN_FLIGHT_MAX: usize = 64;
 
 /// Broken policies of etcd that are listed with their reasons; the rest is a number. More are not read by anybody.
@@ -237,6 +237,10 @@ pub const STREAM_CHECKS_IN_FLIGHT_MAX: usize = 8_192;
 
 /// Client sessions of one node: as many as connections. One takes some hundred bytes beside its answers.
 pub const CLIENT_SESSIONS_MAX: usize = CONNECTIONS_MAX;
+
+/// How far the numbers of a client session may run ahead of the oldest that is not settled: one message that waits for its copy must not
+/// hold up the next ones, and some hundred milliseconds have no more of them.
+pub const CLIENT_SESSION_NUMBERS_MAX: usize = 1_024;
 
 /// Checks whose answers are kept for one client session until they are settled, some 1.5 MiB: what a client may have on their way to
 /// one node with [`CLIENT_MESSAGES_IN_FLIGHT_MAX`] full messages.

@@ -212,7 +212,7 @@ impl Carrier {
                 answer = answers.message() => match answer {
                     Ok(Some(answer)) => {
                         self.was_answered = true;
-                        self.outbox.settle(answer);
+                        self.outbox.settle(answer, clock::now());
                     }
                     Ok(None) => return End::Lost("it ended the stream".into()),
                     Err(status) => return End::Lost(endpoint::sentence(&status)),

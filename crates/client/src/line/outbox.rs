@@ -8,12 +8,13 @@
 //!
 //! Invariants: a number always stands for the same checks, so that the owner can tell a message that comes again and charges it once. A
 //! message leaves only by an answer or by the end of its connection: giving up waiting for it does not make room for another. At
-//! most [`CLIENT_MESSAGES_IN_FLIGHT_MAX`] are unanswered.
+//! most [`CLIENT_MESSAGES_IN_FLIGHT_MAX`] are unanswered, and no number is further from the oldest of them than its owner takes. Answers come in
+//! any order.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use drl_core::caps::CLIENT_MESSAGES_IN_FLIGHT_MAX;
+use drl_core::caps::{CLIENT_MESSAGES_IN_FLIGHT_MAX, CLIENT_SESSION_NUMBERS_MAX};
 use drl_core::{Epoch, ShardId};
 use drl_proto::v1;
 use drl_wire::read_answers;
@@ -38,6 +39,8 @@ pub(super) struct Outbox {
     /// The earliest deadline of what waits, or one before it.
     waiting_deadline: Option<Instant>,
     unanswered: VecDeque<Sent>,
+    /// When the last answer came over this connection.
+    heard: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -69,6 +72,7 @@ impl Outbox {
             waiting: VecDeque::new(),
             waiting_deadline: None,
             unanswered: VecDeque::new(),
+            heard: None,
         }
     }
 
@@ -80,7 +84,8 @@ impl Outbox {
 
     /// Whether a message could leave now if something waited.
     pub(super) fn has_room(&self) -> bool {
-        self.unanswered.len() < CLIENT_MESSAGES_IN_FLIGHT_MAX
+        let ahead = self.last_number + 1 - self.settled_below();
+        self.unanswered.len() < CLIENT_MESSAGES_IN_FLIGHT_MAX && ahead < CLIENT_SESSION_NUMBERS_MAX as u64
     }
 
     /// The next message, of everything that waits and fits.
@@ -139,7 +144,8 @@ impl Outbox {
     }
 
     /// An answer came. One to a number that nobody knows is an answer to nothing.
-    pub(super) fn settle(&mut self, mut answer: v1::CheckStreamResponse) {
+    pub(super) fn settle(&mut self, mut answer: v1::CheckStreamResponse, now: Instant) {
+        self.heard = Some(now);
         let Ok(index) = self.unanswered.binary_search_by_key(&answer.number, |sent| sent.number) else { return };
         let Some(sent) = self.unanswered.remove(index) else { return };
         let is_refused = answer.outcomes.is_empty() && answer.refusals.is_empty();
@@ -162,7 +168,7 @@ impl Outbox {
 
     /// Everything that is unanswered once more, for a new connection. What is too old for that is given up.
     pub(super) fn again(&mut self, now: Instant) -> Vec<v1::CheckStreamRequest> {
-        self.is_introduced = false;
+        (self.is_introduced, self.heard) = (false, None);
         self.unanswered.retain(|sent| sent.is_owed() && now < sent.first + RESEND);
         let settled_below = self.settled_below();
         self.unanswered.iter_mut().for_each(|sent| sent.last = now);
@@ -233,9 +239,10 @@ impl Outbox {
         self.deadline().into_iter().chain(self.stalled_at()).min()
     }
 
-    /// When the connection is to be taken for dead, unless an answer comes.
+    /// When the connection is to be taken for dead, unless an answer comes. One that answers something is alive.
     pub(super) fn stalled_at(&self) -> Option<Instant> {
-        self.unanswered.front().map(|sent| sent.last + STALL)
+        let sent = self.unanswered.front()?.last;
+        Some(self.heard.map_or(sent, |heard| heard.max(sent)) + STALL)
     }
 }
 

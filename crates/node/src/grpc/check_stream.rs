@@ -1,4 +1,5 @@
-//! One check stream: messages are decided as they arrive, or sent to the owners, and answered in order once their answers may leave.
+//! One check stream: messages are decided as they arrive, or sent to the owners, and answered as soon as their answers may leave: one that
+//! waits for a copy or for another owner holds up no other.
 //!
 //! ```text
 //!   client --> decide (one lock a message) --> at most 64 under way --> wait for journal and owners --> client
@@ -12,17 +13,16 @@
 
 mod reader;
 
-use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use drl_core::caps::{BATCH_CHECKS_MAX, STREAM_CHECKS_IN_FLIGHT_MAX, STREAM_MESSAGES_IN_FLIGHT_MAX};
 use drl_host::clock;
 use drl_proto::v1;
-use futures_util::{FutureExt, stream};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
@@ -51,7 +51,7 @@ struct CheckStream {
     sessions: Arc<Sessions>,
     messages: Streaming<v1::CheckStreamRequest>,
     caller: Caller,
-    waiting: VecDeque<Waiting>,
+    waiting: FuturesUnordered<Answering>,
     /// Checks of messages that are being decided or wait.
     checks: usize,
     /// Messages that are being decided or wait, for whoever watches from outside.
@@ -68,11 +68,8 @@ enum Caller {
     Numbered(Attendance),
 }
 
-/// A message that was decided, or was found wanting.
-struct Waiting {
-    checks: usize,
-    answer: Pin<Box<dyn Future<Output = v1::CheckStreamResponse> + Send>>,
-}
+/// A message that was decided, or was found wanting: how many checks it has, and its answer.
+type Answering = Pin<Box<dyn Future<Output = (usize, v1::CheckStreamResponse)> + Send>>;
 
 impl Streams {
     pub(super) fn new(judge: Judge, closing: CancellationToken) -> Self {
@@ -87,7 +84,7 @@ impl Streams {
             sessions: Arc::clone(&self.sessions),
             messages,
             caller: Caller::Unknown,
-            waiting: VecDeque::new(),
+            waiting: FuturesUnordered::new(),
             checks: 0,
             held: Arc::clone(&held),
             closing: self.closing.clone(),
@@ -130,8 +127,8 @@ impl CheckStream {
                     },
                     Ok(None) | Err(_) => self.is_over = true,
                 },
-                answer = Oldest(&mut self.waiting), if !self.waiting.is_empty() => {
-                    self.checks -= self.waiting.pop_front().map_or(0, |waiting| waiting.checks);
+                Some((checks, answer)) = self.waiting.next(), if !self.waiting.is_empty() => {
+                    self.checks -= checks;
                     self.held.store(self.waiting.len(), Ordering::Relaxed);
                     return Some(Ok(answer));
                 }
@@ -161,57 +158,46 @@ impl CheckStream {
                 Caller::Numbered(self.sessions.attend(&message)?)
             };
         }
-        let (number, detail) = (message.number, message.detail());
+        let (number, detail, checks) = (message.number, message.detail(), message.id_lengths.len());
         let decided = match &self.caller {
             Caller::Numbered(attendance) if attendance.includes(&message) => {
                 let settled = attendance.decide(&self.judge, &message).await;
-                settled.map(|settled| async move { columns::answer(number, detail, &*settled.await) }.boxed())
+                settled.map(|settled| async move { (checks, columns::answer(number, detail, &*settled.await)) }.boxed())
             }
             Caller::Unnumbered if message.session.is_empty() => decide(&self.judge, &message).await,
             _ => {
                 Err(invalid("the first message of a stream says to which session it belongs, and this is another one"))
             }
         };
-        let (checks, answer) = match decided {
-            Ok(answer) => (message.id_lengths.len(), answer),
-            Err(status) => (0, std::future::ready(columns::failure(number, &status)).boxed()),
-        };
-        self.checks += checks;
-        self.waiting.push_back(Waiting { checks, answer });
+        self.waiting.push(match decided {
+            Ok(answering) => {
+                self.checks += checks;
+                answering
+            }
+            Err(status) => std::future::ready((0, columns::failure(number, &status))).boxed(),
+        });
         Ok(())
     }
 }
 
 /// Decides a message of nobody in particular; what comes is its answer.
-async fn decide(
-    judge: &Arc<Judge>,
-    message: &v1::CheckStreamRequest,
-) -> Result<Pin<Box<dyn Future<Output = v1::CheckStreamResponse> + Send>>, Status> {
+async fn decide(judge: &Arc<Judge>, message: &v1::CheckStreamRequest) -> Result<Answering, Status> {
     let (number, detail) = (message.number, message.detail());
     let asks = columns::asks(message)?;
     let mut answers = Answers::default();
     let pending = judge.decide(&asks, routing(message), &mut answers).await;
     let judge = Arc::clone(judge);
-    Ok(Box::pin(async move {
+    let checks = asks.len();
+    let answering = async move {
         judge.settle(pending, &mut answers).await;
-        columns::answer(number, detail, &answers)
-    }))
+        (checks, columns::answer(number, detail, &answers))
+    };
+    Ok(answering.boxed())
 }
 
 pub(super) fn routing(message: &v1::CheckStreamRequest) -> Routing {
     match message.routing() {
         v1::Routing::Any => Routing::Any,
         v1::Routing::Here => Routing::Here,
-    }
-}
-
-/// Waits for the answer to the oldest message, which stays where it is.
-struct Oldest<'a>(&'a mut VecDeque<Waiting>);
-
-impl Future for Oldest<'_> {
-    type Output = v1::CheckStreamResponse;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.front_mut().map_or(Poll::Pending, |oldest| oldest.answer.as_mut().poll(context))
     }
 }

@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use drl_core::Nanos;
-use drl_core::caps::{CLIENT_SESSIONS_CHECKS_MAX, CLIENT_SESSIONS_MAX, STREAM_MESSAGES_IN_FLIGHT_MAX};
+use drl_core::caps::{CLIENT_SESSION_NUMBERS_MAX, CLIENT_SESSIONS_CHECKS_MAX, CLIENT_SESSIONS_MAX};
 use drl_host::clock;
 use drl_proto::v1;
 use futures_util::FutureExt;
@@ -97,7 +97,8 @@ impl Attendance {
     /// Nothing was decided now: `ABORTED` when it may have been earlier and nobody remembers, `INVALID_ARGUMENT` when its number or its
     /// checks are wrong, `RESOURCE_EXHAUSTED` when too many answers are kept.
     pub(super) async fn decide(&self, judge: &Arc<Judge>, message: &v1::CheckStreamRequest) -> Result<Settled, Status> {
-        let (number, checks) = (message.number, message.id_lengths.len());
+        // A message without checks is remembered too.
+        let (number, checks) = (message.number, message.id_lengths.len().max(1));
         // Held while a message is decided, which waits only when the open frame is full: who asks for the same number meanwhile waits
         // for this decision instead of making another.
         let mut window = self.session.turn().await;
@@ -114,7 +115,7 @@ impl Attendance {
             Verdict::TooFar => {
                 let oldest = window.oldest();
                 return Err(invalid(format!(
-                    "{number} is {STREAM_MESSAGES_IN_FLIGHT_MAX} or more above {oldest}, the oldest number that is not settled"
+                    "{number} is {CLIENT_SESSION_NUMBERS_MAX} or more above {oldest}, the oldest number that is not settled"
                 )));
             }
         }

@@ -5,7 +5,7 @@
 //!   peer --> decide (one lock a message) --> at most 64 under way --> wait for the journal --> peer
 //! ```
 //!
-//! Invariant: messages are decided in the order in which they come, and answered in it. What is decided and not yet sent is bounded, in
+//! Invariant: messages are decided in the order in which they come, and each is answered as soon as its answers may leave. What is decided and not yet sent is bounded, in
 //! messages and in checks: a peer that does not read its answers is not read from.
 
 use std::pin::Pin;
@@ -18,10 +18,11 @@ use drl_limits::Policy;
 use drl_proto::v1;
 use drl_proto::v1::forwarded_answer::{Answer, Done};
 use drl_proto::v1::peer_server::Peer;
+use futures_util::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
+use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -91,17 +92,17 @@ impl Peer for PeerService {
         let mut messages = request.into_inner();
         let first = messages.message().await?.ok_or_else(|| invalid("no message came"))?;
         self.accept(&first)?;
-        let (decided, waiting) = mpsc::channel(STREAM_MESSAGES_IN_FLIGHT_MAX);
+        let (decided, waiting) = mpsc::channel(1);
         // It ends with the stream: when the peer breaks off, when its answers have no reader, or when the door closes.
         let decide = decide_all(self.judge.clone(), first, messages, decided);
         let stop = self.stop.clone();
         tokio::spawn(async move { stop.run_until_cancelled(decide).await });
         let judge = self.judge.clone();
-        let answers = ReceiverStream::new(waiting).then(move |decided: Result<Decided, Status>| {
+        let answers = ReceiverStream::new(waiting).map(move |decided: Result<Decided, Status>| {
             let judge = judge.clone();
             async move { Ok(released(&judge, decided?).await) }
         });
-        Ok(Response::new(Box::pin(answers)))
+        Ok(Response::new(Box::pin(answers.buffer_unordered(STREAM_MESSAGES_IN_FLIGHT_MAX))))
     }
 
     type ReplicateStream = Responses;

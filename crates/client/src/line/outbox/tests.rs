@@ -42,11 +42,16 @@ impl Bench {
 
     /// Every check of a message is allowed.
     fn allow(&mut self, message: &v1::CheckStreamRequest) {
-        self.outbox.settle(v1::CheckStreamResponse {
+        self.allow_at(message, 0);
+    }
+
+    fn allow_at(&mut self, message: &v1::CheckStreamRequest, millis: u64) {
+        let answer = v1::CheckStreamResponse {
             number: message.number,
             outcomes: vec![0x81; message.id_lengths.len()].into(),
             ..v1::CheckStreamResponse::default()
-        });
+        };
+        self.outbox.settle(answer, self.at(millis));
     }
 }
 
@@ -171,6 +176,39 @@ fn a_node_that_does_not_answer_holds_so_many_messages_and_is_found_out() {
 }
 
 #[test]
+fn answers_come_in_any_order_and_a_node_that_gives_some_is_not_taken_for_dead() {
+    let mut bench = Bench::new();
+    let (mut one, mut two) = (bench.push(&["a"], 5_000), None);
+    let first = bench.compose().unwrap();
+    for millis in [0, 300, 600] {
+        two = Some(bench.push(&["b"], 5_000));
+        let next = bench.compose().unwrap();
+        assert_eq!(next.settled_below, first.number, "the first one is not settled");
+        bench.allow_at(&next, millis);
+    }
+    assert_eq!((told(&mut one), two.as_mut().map(decided)), (None, Some(1)));
+    assert_eq!(bench.outbox.stalled_at(), Some(bench.at(600) + STALL));
+    bench.allow_at(&first, 700);
+    assert_eq!((decided(&mut one), bench.outbox.stalled_at()), (1, None));
+}
+
+#[test]
+fn no_message_is_further_from_the_oldest_that_is_not_settled_than_its_owner_takes() {
+    let mut bench = Bench::new();
+    let _kept = bench.push(&["a"], 5_000);
+    let first = bench.compose().unwrap();
+    for _ in 1..CLIENT_SESSION_NUMBERS_MAX {
+        let _call = bench.push(&["b"], 5_000);
+        let message = bench.compose().unwrap();
+        bench.allow(&message);
+    }
+    let _more = bench.push(&["d"], 5_000);
+    assert!(!bench.outbox.has_room() && bench.compose().is_none());
+    bench.allow(&first);
+    assert!(bench.outbox.has_room() && bench.compose().is_some());
+}
+
+#[test]
 fn what_has_another_owner_by_now_is_handed_back() {
     let mut bench = Bench::new();
     let (mut moved, mut half, mut stays) =
@@ -188,12 +226,12 @@ fn a_message_that_is_refused_or_nonsense_fails_its_calls() {
     let (mut refused, error) = (bench.push(&["a"], 100), v1::StreamError { code: 8, message: "busy".to_owned() });
     let number = bench.compose().unwrap().number;
     let answer = v1::CheckStreamResponse { number, error: Some(error.clone()), ..v1::CheckStreamResponse::default() };
-    bench.outbox.settle(answer);
+    bench.outbox.settle(answer, bench.start);
     assert_eq!(told(&mut refused), Some(Err(Failure::Refused(error))));
     let mut nonsense = bench.push(&["a"], 100);
     let number = bench.compose().unwrap().number;
     let answer = v1::CheckStreamResponse { number, outcomes: vec![0x81; 2].into(), ..Default::default() };
-    bench.outbox.settle(answer);
+    bench.outbox.settle(answer, bench.start);
     assert!(matches!(told(&mut nonsense), Some(Err(Failure::Lost { .. }))));
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!    forgotten          remembered: decided or under way, or not heard of yet           too far
 //!   ------------|---------------------------------------------------------------|------------------>
-//!             oldest                                                oldest + 64
+//!             oldest                                                oldest + 1,024
 //! ```
 //!
 //! Rule (protocol, client): a number is decided at most once. So what lies below the oldest number that is not settled is never decided,
@@ -11,16 +11,16 @@
 //!
 //! It knows neither what an answer is nor when it is complete, and reads no clock.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
-use drl_core::caps::{CLIENT_SESSION_CHECKS_MAX, STREAM_MESSAGES_IN_FLIGHT_MAX};
+use drl_core::caps::{CLIENT_SESSION_CHECKS_MAX, CLIENT_SESSION_NUMBERS_MAX};
 
 /// The answers `A` of one session.
 #[derive(Debug)]
 pub(super) struct Window<A> {
     oldest: u64,
-    /// What is remembered of `oldest`, `oldest + 1` and so on.
-    remembered: VecDeque<Option<Remembered<A>>>,
+    /// By number; none is below the oldest.
+    remembered: BTreeMap<u64, Remembered<A>>,
     /// Checks of all that is remembered.
     checks: usize,
 }
@@ -49,7 +49,7 @@ pub(super) enum Verdict<'a, A> {
 impl<A> Window<A> {
     /// A session of which nothing is known but that everything below this number is settled.
     pub(super) const fn new(settled_below: u64) -> Self {
-        Self { oldest: settled_below, remembered: VecDeque::new(), checks: 0 }
+        Self { oldest: settled_below, remembered: BTreeMap::new(), checks: 0 }
     }
 
     /// The oldest number that is not settled.
@@ -64,18 +64,19 @@ impl<A> Window<A> {
 
     /// Forgets every answer. What was decided is not decided again: it lies below the oldest number from now on.
     pub(super) fn forget(&mut self) {
-        self.settle(self.oldest.saturating_add(self.remembered.len() as u64));
+        let last = self.remembered.last_key_value().map(|(number, _)| number.saturating_add(1));
+        self.settle(last.unwrap_or(self.oldest));
     }
 
     /// Looks at a message of so many checks, whose sender says that everything below `settled_below` is settled.
     pub(super) fn look(&mut self, number: u64, settled_below: u64, checks: usize) -> Verdict<'_, A> {
         self.settle(settled_below);
-        let Some(place) = self.place(number) else { return Verdict::Forgotten };
-        if place >= STREAM_MESSAGES_IN_FLIGHT_MAX {
+        let Some(ahead) = number.checked_sub(self.oldest) else { return Verdict::Forgotten };
+        if ahead >= CLIENT_SESSION_NUMBERS_MAX as u64 {
             return Verdict::TooFar;
         }
-        match self.remembered.get(place) {
-            Some(Some(remembered)) => Verdict::Again(&remembered.answer),
+        match self.remembered.get(&number) {
+            Some(remembered) => Verdict::Again(&remembered.answer),
             _ if self.checks + checks > CLIENT_SESSION_CHECKS_MAX => Verdict::Full,
             _ => Verdict::Decide,
         }
@@ -83,28 +84,18 @@ impl<A> Window<A> {
 
     /// Remembers the answer to a message that was to be decided.
     pub(super) fn remember(&mut self, number: u64, checks: usize, answer: A) {
-        let Some(place) = self.place(number) else { return };
-        if self.remembered.len() <= place {
-            self.remembered.resize_with(place + 1, || None);
-        }
-        if let Some(slot) = self.remembered.get_mut(place) {
+        if number >= self.oldest {
             self.checks += checks;
-            *slot = Some(Remembered { answer, checks });
+            self.remembered.insert(number, Remembered { answer, checks });
         }
     }
 
     /// Forgets the answers to everything below a number.
     fn settle(&mut self, below: u64) {
-        let settled = usize::try_from(below.saturating_sub(self.oldest)).unwrap_or(usize::MAX);
         self.oldest = self.oldest.max(below);
-        for remembered in self.remembered.drain(..settled.min(self.remembered.len())).flatten() {
-            self.checks -= remembered.checks;
+        while let Some(oldest) = self.remembered.first_entry().filter(|entry| *entry.key() < below) {
+            self.checks -= oldest.remove().checks;
         }
-    }
-
-    /// How far above the oldest a number is; `None` when it is below.
-    fn place(&self, number: u64) -> Option<usize> {
-        number.checked_sub(self.oldest).map(|above| usize::try_from(above).unwrap_or(usize::MAX))
     }
 }
 
@@ -117,7 +108,7 @@ mod tests {
 
     use super::*;
 
-    const WIDTH: u64 = STREAM_MESSAGES_IN_FLIGHT_MAX as u64;
+    const WIDTH: u64 = CLIENT_SESSION_NUMBERS_MAX as u64;
 
     /// Forgets nothing: what was answered to every number that was ever decided, and the highest word on what is settled.
     #[derive(Default)]
@@ -141,8 +132,8 @@ mod tests {
 
     /// Messages near the oldest, as they come over streams that die: again, late, out of order, and sometimes with an absurd number.
     fn messages() -> impl Strategy<Value = Vec<(i64, i64, usize)>> {
-        let near = prop_oneof![8 => -70_i64..70, 1 => Just(i64::MIN), 1 => Just(i64::MAX)];
-        let settled = prop_oneof![4 => -10_i64..3, 1 => -70_i64..70];
+        let near = prop_oneof![4 => -70_i64..70, 4 => -1_100_i64..1_100, 1 => Just(i64::MIN), 1 => Just(i64::MAX)];
+        let settled = prop_oneof![4 => -10_i64..3, 1 => -70_i64..70, 1 => -1_100_i64..1_100];
         let checks = prop_oneof![2 => 0_usize..5, 1 => Just(BATCH_CHECKS_MAX)];
         prop::collection::vec((near, settled, checks), 0..400)
     }
@@ -161,7 +152,7 @@ mod tests {
                     window.remember(number, checks, answer);
                     prop_assert!(model.decided.insert(number, (answer, checks)).is_none(), "{} again", number);
                 }
-                prop_assert!(window.remembered.len() <= STREAM_MESSAGES_IN_FLIGHT_MAX);
+                prop_assert!(window.remembered.len() <= CLIENT_SESSION_NUMBERS_MAX);
                 prop_assert!(window.checks <= CLIENT_SESSION_CHECKS_MAX);
                 prop_assert_eq!(window.oldest(), model.oldest);
             }
