@@ -5,10 +5,14 @@
 //! that a key came back for a moment and left again, and coming back renews a deadline. So what is compared is evidence that it
 //! did not: an absent key whose holder has not sent a heartbeat since, or a key of another generation that has stood since.
 //! Whenever the evidence changes, the waiting begins again.
+//!
+//! A node that joins meanwhile has seen nothing of it, and could only wait from its own beginning. If the ring names that one, whoever
+//! the ring would name without it takes over (`claim.rs`), so that nobody who joins prolongs the waiting. So it is also kept who joined
+//! when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use drl_core::{Nanos, NodeId};
+use drl_core::{Generation, Nanos, NodeId};
 
 use super::known::Known;
 use super::record::Holder;
@@ -30,10 +34,11 @@ struct Gone {
     evidence: Evidence,
 }
 
-/// Everybody who is named by a record and is gone.
+/// Everybody who is named by a record and is gone, and since when everybody else is there.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Absences {
     gone: BTreeMap<Holder, Gone>,
+    joined: BTreeMap<NodeId, (Generation, Nanos)>,
 }
 
 impl Absences {
@@ -50,6 +55,18 @@ impl Absences {
             gone.insert(holder.clone(), Gone { since, evidence });
         }
         self.gone = gone;
+        let joined = known.living().map(|(node, entry)| {
+            let before = self.joined.get(node).filter(|(generation, _)| *generation == entry.generation);
+            (node.clone(), before.copied().unwrap_or((entry.generation, now)))
+        });
+        self.joined = joined.collect();
+    }
+
+    /// Who joined when all of them were gone already.
+    pub(crate) fn joined_after(&self, gone: &[Holder]) -> BTreeSet<NodeId> {
+        let since = gone.iter().filter_map(|holder| self.gone.get(holder)).map(|gone| gone.since).max();
+        let is_later = |joined: Nanos| since.is_some_and(|since| joined > since);
+        self.joined.iter().filter(|(_, (_, at))| is_later(*at)).map(|(node, _)| node.clone()).collect()
     }
 
     /// When `holder` will have been gone for `wait`; `None` when it is not gone.

@@ -10,6 +10,8 @@ pub enum Bug {
     ColdStartsEmpty,
     /// A cold take-over does not wait until the owner's deadline has passed for sure.
     ColdWithoutWaiting,
+    /// A cold take-over waits for two seconds longer than it has to.
+    ColdWaitsTooLong,
     /// A cold take-over trusts what it saw earlier and does not compare it again in the transaction.
     ColdNotCompared,
     /// A cold take-over does not promise the time that whoever it follows had promised.

@@ -5,7 +5,7 @@
 //! | genesis | a shard without a record | the plan names this node |
 //! | resume | a shard of an earlier lifetime of this node | at once, if the directory holds that very ownership (`marker.rs`) |
 //! | warm | a shard that this node follows in sync, in this lifetime or an earlier one | its owner is suspected (`followers.rs`) |
-//! | cold | any other shard whose owner is gone | after the wait (`absence.rs`), if the plan names this node |
+//! | cold | any other shard whose owner is gone | after the wait (`absence.rs`), if the plan names this node of those who can have waited |
 //!
 //! Rules (protocol, section 2): the intent is on disk before the transaction is sent; a batch has at most 100 records, all or
 //! nothing, and compares lease, revisions and, for a cold take-over, that the owner is still gone. A refused batch says how
@@ -88,7 +88,7 @@ impl<B: Bugs> NodeAgent<B> {
             return Some(Claim { shard, origin, record: next, changed, gone: Vec::new() });
         }
         let gone: Vec<Holder> = record.fences().cloned().collect();
-        let wants = self.leaving == Leaving::No && self.is_over(&gone, now) && self.is_planned(shard);
+        let wants = self.leaving == Leaving::No && self.is_over(&gone, now) && self.is_planned_for_lost(shard, &gone);
         wants.then(|| Claim { shard, origin: Origin::Cold, record: record.taken_cold_by(me), changed, gone })
     }
 
@@ -103,13 +103,35 @@ impl<B: Bugs> NodeAgent<B> {
 
     /// Whether all of them have been gone for long enough.
     fn is_over(&self, gone: &[Holder], now: Nanos) -> bool {
-        let wait = if self.bugs.has(Bug::ColdWithoutWaiting) { Nanos::ZERO } else { self.authority.cold_wait() };
+        let wait = if self.bugs.has(Bug::ColdWithoutWaiting) {
+            Nanos::ZERO
+        } else if self.bugs.has(Bug::ColdWaitsTooLong) {
+            Nanos(self.authority.cold_wait().0 + Nanos::from_secs(2).0)
+        } else {
+            self.authority.cold_wait()
+        };
         gone.iter().all(|holder| self.absences.over_at(holder, wait).is_some_and(|over| over <= now))
     }
 
     pub(super) fn is_planned(&mut self, shard: ShardId) -> bool {
         let me = self.me.clone();
         self.plan().and_then(|plan| plan.get(shard)).is_some_and(|seats| seats.owner.as_ref() == Some(&me))
+    }
+
+    /// Whether the plan names this node, or somebody who came when `gone` were gone already and this node without those.
+    fn is_planned_for_lost(&mut self, shard: ShardId, gone: &[Holder]) -> bool {
+        // A later session of its own has forgotten nothing.
+        let mut later = self.absences.joined_after(gone);
+        later.remove(&self.me);
+        let planned = self.plan().and_then(|plan| plan.get(shard)).and_then(|seats| seats.owner.clone());
+        match planned {
+            Some(owner) if later.contains(&owner) => {
+                let me = self.me.clone();
+                let plan = self.plan_without(&later);
+                plan.and_then(|plan| plan.get(shard)).is_some_and(|seats| seats.owner.as_ref() == Some(&me))
+            }
+            planned => planned.as_ref() == Some(&self.me),
+        }
     }
 
     /// The intents are on disk: sends the transactions.

@@ -30,8 +30,8 @@ impl<B: Bugs> NodeAgent<B> {
         self.planned.placement.as_ref()
     }
 
-    /// What everybody should own if these nodes were gone. Of one that says nothing only this node knows, so that others go by another
-    /// plan: it may say who has a copy meanwhile, and not who owns a shard.
+    /// What everybody should own if these nodes were not there. Which ones only this node knows, so that others may go by another plan: it
+    /// may say who has a copy meanwhile, and who takes over what is lost, where the record decides between two; not who owns a shard else.
     pub(super) fn plan_without(&mut self, gone: &BTreeSet<NodeId>) -> Option<&Placement> {
         self.forget_old_plans();
         if self.planned.without.as_ref().is_none_or(|(of, _)| of != gone) {

@@ -187,6 +187,29 @@ fn a_cold_take_over_waits_and_compares_again() {
     assert_eq!(settled.writes, [Write::Record { shard: shard(0), record: mine(4) }]);
 }
 
+/// How many of the two shards are claimed when the wait is over, if `n3` joins so long after `n2` was seen to be gone.
+fn claimed_beside_one_that_joined(after_millis: u64) -> usize {
+    let (mut node, mut last) = beside_a_node_that_is_gone();
+    if after_millis > 0 {
+        last = wait_with_heartbeats(&mut node, &last, after_millis);
+        if transactions(&last).any(|(_, transaction)| is_beat(transaction)) {
+            node.beat(&last, 120);
+        }
+    }
+    let joined = View { nodes: vec![(id("n3"), entry(33, 12, 130))], ..at(130) };
+    node.step(Event::Changed(joined));
+    node.pass(60_160 - after_millis);
+    // Past its own deadline it would begin a new session.
+    let over = node.step(Event::Wake);
+    change(&node.persisted(&over)).1.writes.iter().filter(|write| matches!(write, Write::Record { .. })).count()
+}
+
+#[test]
+fn whoever_joins_while_others_wait_does_not_prolong_the_waiting() {
+    assert_eq!(claimed_beside_one_that_joined(0), 1, "the ring names the other one, which has waited as long");
+    assert_eq!(claimed_beside_one_that_joined(20_000), 2, "that one would have to wait for as long again");
+}
+
 #[test]
 fn an_owner_that_showed_itself_meanwhile_is_waited_for_anew() {
     let (mut node, served) = beside_a_node_that_is_gone();
