@@ -71,6 +71,17 @@ impl Etcd {
         self.nodes.get(node).map_or(Generation(0), |entry| entry.generation)
     }
 
+    /// Every node's key.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&NodeId, &NodeEntry)> {
+        self.nodes.iter()
+    }
+
+    /// A node's key, and the revision of its last heartbeat; zero: none.
+    #[must_use]
+    pub(crate) fn stands(&self, node: &NodeId) -> (Option<&NodeEntry>, Revision) {
+        (self.nodes.get(node), self.beats.get(node).map_or(Revision(0), |beat| beat.changed))
+    }
+
     /// The lease that a node's key is attached to.
     pub(crate) fn lease_of(&self, node: &NodeId) -> Option<LeaseId> {
         self.nodes.get(node).map(|entry| entry.lease)

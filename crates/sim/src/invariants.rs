@@ -11,7 +11,7 @@
 //! | I7 | `invariants/deadline.rs` |
 //! | I9 | `invariants/denials.rs` |
 //! | I10 | `invariants/records.rs` |
-//! | L1, L4 | `invariants/liveness.rs` |
+//! | L1, L4 | `invariants/liveness.rs`, `invariants/liveness/gone.rs` |
 //! | L3, epoch rule 7 | `invariants/redirects.rs` |
 //! | epoch rule 5 | `invariants/policies.rs` |
 //!
@@ -97,7 +97,7 @@ enum Era {
 
 impl Truth {
     #[must_use]
-    pub(crate) fn new(clients: Vec<Client>, shards: u16) -> Self {
+    pub(crate) fn new(clients: Vec<Client>, shards: u16, nodes: usize) -> Self {
         let shards = usize::from(shards);
         Self {
             clients,
@@ -112,7 +112,7 @@ impl Truth {
             policies: policies::Policies::new(shards),
             known_ends: BTreeMap::new(),
             take_overs: vec![Vec::new(); shards],
-            silences: liveness::Silences::new(shards),
+            silences: liveness::Silences::new(shards, nodes),
             healed: None,
             in_sync: BTreeSet::new(),
             era: Era::Usual,

@@ -44,6 +44,7 @@ pub const PLANTS: &[Entry] = &[
     engine("no-fencing", Bug::OldEpochNotFenced, "an owner goes on under its old epoch when the record names another"),
     engine("cold-empty", Bug::ColdStartsEmpty, "a cold start has empty counters instead of exhausted ones"),
     engine("cold-without-waiting", Bug::ColdWithoutWaiting, "a cold take-over does not wait for the owner's deadline"),
+    engine("cold-late", Bug::ColdWaitsTooLong, "a cold take-over waits two seconds longer than it has to"),
     engine("cold-not-compared", Bug::ColdNotCompared, "a cold take-over does not compare again that the owner is gone"),
     engine(
         "cold-without-time",

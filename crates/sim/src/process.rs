@@ -39,6 +39,7 @@ pub(crate) struct Machine {
 /// The volatile part.
 pub(crate) struct Process {
     pub run: u64,
+    pub started: u64,
     pub agent: NodeAgent<Plant>,
     pub ledger: Ledger<Plant>,
     /// Nothing happens before that.

@@ -169,6 +169,8 @@ pub struct World {
     pub(crate) digest: Digest,
     pub(crate) marks: Marks,
     pub(crate) healed: bool,
+    /// The last plans of the ring.
+    pub(crate) planned: Vec<probing::Planned>,
 }
 
 /// How a run ended.

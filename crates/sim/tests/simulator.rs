@@ -46,6 +46,11 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (1_358, "a learner took over cold and went on from its copy, for which no answer had waited"),
     (13_462, "checker: an answer of class `async` made a shard written"),
     (2_102, "checker: a heartbeat whose answer was lost bound its sender"),
+    (
+        3_169,
+        "a node came back from its drain when the others had waited for 11 s, the ring named it, and it waited from its own beginning",
+    ),
+    (13_216, "the same with a node that was started again because its name was in use"),
     (17_254, "a bucket that was raised again after a cold start let the difference through on top of what was lost"),
 ];
 
@@ -97,6 +102,7 @@ const SMALLEST: &[(&str, u64)] = &[
     ("no-fencing", 0),
     ("cold-empty", 1),
     ("cold-without-waiting", 0),
+    ("cold-late", 14),
     ("cold-not-compared", 1),
     ("cold-without-time", 4),
     ("past-deadline", 1),

@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("drl-fields", &["drl-core", "drl-limits"]),
     ("drl-ring", &["drl-core"]),
     ("drl-engine", &["drl-core", "drl-limits", "drl-ring"]),
-    ("drl-sim", &["drl-core", "drl-limits", "drl-engine"]),
+    ("drl-sim", &["drl-core", "drl-limits", "drl-ring", "drl-engine"]),
     ("drl-store", &["drl-core"]),
     ("drl-coordination", &["drl-core", "drl-test-etcd"]),
     ("drl-configuration", &["drl-core", "drl-limits"]),

@@ -159,7 +159,7 @@ impl World {
 
     /// An answer that nothing more has to be waited for leaves: at once, or when whoever waits for it gets round to it.
     pub(crate) fn leave_soon(&mut self, to: To, commit: CommitNo, decided: Decided) -> Result<(), Violation> {
-        if decided.index % LATE_EVERY != 0 {
+        if !decided.index.is_multiple_of(LATE_EVERY) {
             return self.leave(to, commit, decided);
         }
         let delay = decided.real % LATE_BY_MAX;

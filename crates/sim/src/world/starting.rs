@@ -28,7 +28,7 @@ impl World {
         let machines: Vec<Machine> = (0..swarm.nodes).filter_map(|node| machine(node, &swarm, &mut random)).collect();
         let mut world = Self {
             now: 0,
-            truth: Truth::new(clients, swarm.shards),
+            truth: Truth::new(clients, swarm.shards, machines.len()),
             etcd: Etcd::new(swarm.shards),
             swarm,
             plant,
@@ -44,6 +44,7 @@ impl World {
             digest,
             marks: Marks::default(),
             healed: false,
+            planned: Vec::new(),
         };
         for node in 0..world.machines.len() {
             let at = if world.random.happens(500) { world.random.below(20 * SECOND) } else { 0 };
@@ -95,6 +96,7 @@ impl World {
             Identity { node: machine.id.clone(), shards, authority: Authority::default(), copies: self.swarm.copies };
         machine.process = Some(Box::new(Process {
             run,
+            started: self.now,
             agent: NodeAgent::with_bugs(identity, self.plant),
             ledger,
             paused_until: 0,
