@@ -42,6 +42,8 @@ pub struct Shard {
     pub(crate) advancing: Option<Advance>,
     /// Up to where the epochs that this process finished in order are acknowledged.
     pub(crate) finished: Option<Finished>,
+    /// The highest epoch that a refusal named: somebody knows of it.
+    pub(crate) fenced_by: Epoch,
     /// Copies on other nodes, while this process is the owner.
     pub(crate) targets: Vec<Target>,
     /// What was answered ahead of its acknowledgement.
@@ -94,6 +96,7 @@ impl Shard {
             since: epoch,
             advancing: None,
             finished: None,
+            fenced_by: Epoch::default(),
             targets: Vec::new(),
             ahead: Ahead::default(),
             is_congested: false,

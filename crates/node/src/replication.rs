@@ -48,7 +48,7 @@ pub(crate) use assembly::Misfit;
 pub(crate) use reading::{Reading, Unreadable};
 
 /// Of `Peer.Replicate`. Another one means letters that this version would misread.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Where letters come from.
 pub(crate) trait Outbox: Send + 'static {

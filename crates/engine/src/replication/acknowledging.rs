@@ -1,7 +1,7 @@
 //! What a follower acknowledges, and when.
 //!
-//! Rules (protocol, epoch rules 1 and 3): a frame is acknowledged when it is in this node's own journal, the last part of a snapshot only
-//! when the marker that makes the copy count is on disk too, and nothing past this node's own deadline.
+//! Rules (protocol, epoch rules 1 and 3): a frame is acknowledged when it is in this node's own journal, and nothing past this node's own
+//! deadline. A copy counts when its marker is on disk too; an acknowledgement names those that do not yet.
 
 use drl_core::{CommitNo, Nanos, ShardId};
 
@@ -15,7 +15,7 @@ impl<B: Bugs> Ledger<B> {
         if let Some(following) = &self.shards[shard.index()].following
             && let Some(pair) = self.peers.pairs.get_mut(&following.owner)
         {
-            pair.incoming.let_go(shard);
+            pair.incoming.marked(shard);
         }
     }
 
@@ -32,6 +32,12 @@ impl<B: Bugs> Ledger<B> {
     /// Rule (protocol, epoch rule 3): only while this node's own deadline is ahead.
     pub(super) fn may_acknowledge(&self, now: Nanos) -> bool {
         !self.is_over(now) || self.bugs.has(Bug::AcksPastDeadline)
+    }
+
+    /// Acknowledges everything once more: what was said may be lost, and the other side may have nothing to repeat.
+    pub(super) fn acknowledge_again(&mut self, now: Nanos) {
+        self.peers.pairs.values_mut().for_each(|pair| pair.incoming.say_again());
+        self.acknowledge(now);
     }
 
     /// Sends the acknowledgements that are news, unless this node is past its deadline.

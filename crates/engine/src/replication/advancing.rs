@@ -65,8 +65,7 @@ impl<B: Bugs> Ledger<B> {
             target.required = Some(since);
         }
         self.congest();
-        self.restless.insert(shard);
-        self.look_at_the_restless();
+        self.look_at(shard);
     }
 
     /// Goes on under the next epoch, with no copy but `keep`.
@@ -77,8 +76,7 @@ impl<B: Bugs> Ledger<B> {
         held.targets.iter_mut().filter(|target| target.is_broken).for_each(|target| target.told = Told::Nothing);
         held.advancing = Some(Advance { epoch, keep: keep.cloned() });
         self.congest();
-        self.restless.insert(shard);
-        self.look_at_the_restless();
+        self.look_at(shard);
     }
 
     /// Takes the next epoch when nothing of the present one is under way to a copy that goes on.
@@ -134,13 +132,15 @@ impl<B: Bugs> Ledger<B> {
                 target.is_broken = true;
                 self.restless.insert(*shard);
             }
-            if held.gate.clock().is_some() && *epoch > held.epoch {
+            // Said with every acknowledgement, and read from the records once.
+            if held.gate.clock().is_some() && *epoch > held.epoch.max(held.fenced_by) {
+                held.fenced_by = *epoch;
                 self.peers.tell(News::Fenced { shard: *shard });
             }
         }
         if let Some(pair) = self.peers.pairs.get_mut(from) {
             let was_full = !pair.outgoing.has_room();
-            pair.outgoing.acknowledged(ack.stream, ack.number, now);
+            pair.outgoing.acknowledged(ack, now);
             if was_full {
                 self.congest();
             }
@@ -165,15 +165,22 @@ impl<B: Bugs> Ledger<B> {
 
     /// Brings every copy in the making forward as far as acknowledgements allow.
     pub(crate) fn look_at_the_restless(&mut self) {
-        for shard in std::mem::take(&mut self.restless) {
-            self.try_to_advance(shard);
-            self.seed(shard);
-            self.report_standing(shard);
-            let held = &self.shards[shard.index()];
-            let is_settled = |target: &Target| target.told >= Told::CaughtUp;
-            if held.is_flushing || held.advancing.is_some() || !held.targets.iter().all(is_settled) {
-                self.restless.insert(shard);
-            }
+        for shard in self.restless.clone() {
+            self.look_at(shard);
+        }
+    }
+
+    /// Brings the copies of a shard forward; it is restless as long as any of them has some way to go.
+    fn look_at(&mut self, shard: ShardId) {
+        self.try_to_advance(shard);
+        self.seed(shard);
+        self.report_standing(shard);
+        let held = &self.shards[shard.index()];
+        let is_settled = |target: &Target| target.told >= Told::CaughtUp;
+        if held.is_flushing || held.advancing.is_some() || !held.targets.iter().all(is_settled) {
+            self.restless.insert(shard);
+        } else {
+            self.restless.remove(&shard);
         }
     }
 
@@ -182,7 +189,7 @@ impl<B: Bugs> Ledger<B> {
         let held = &mut self.shards[shard.index()];
         let sealed = held.sealed;
         for target in &mut held.targets {
-            let standing = target.standing(self.peers.acked(&target.to));
+            let standing = target.standing(self.peers.acked(&target.to), self.peers.counts(&target.to, shard));
             if standing <= target.told {
                 continue;
             }
@@ -210,8 +217,7 @@ impl<B: Bugs> Ledger<B> {
     /// Says when a frozen shard has nothing more to send and everything is acknowledged.
     pub(crate) fn flush(&mut self, shard: ShardId) {
         self.shards[shard.index()].is_flushing = true;
-        self.restless.insert(shard);
-        self.look_at_the_restless();
+        self.look_at(shard);
     }
 
     /// Says the invitations that were not said yet: a shard whose copy is to go on with it decides nothing meanwhile. To be called when

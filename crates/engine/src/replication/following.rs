@@ -90,7 +90,7 @@ impl<B: Bugs> Ledger<B> {
             }
         };
         for section in sections {
-            self.take_section(from, peer_frame.number, section);
+            self.take_section(from, section);
         }
         let revision = frame::policy_revision(&peer_frame.payload);
         if revision > self.peers.stamped {
@@ -101,7 +101,7 @@ impl<B: Bugs> Ledger<B> {
         Ok(Received::Taken)
     }
 
-    fn take_section(&mut self, from: &Holder, number: u64, section: Section) {
+    fn take_section(&mut self, from: &Holder, section: Section) {
         let shard = section.head.shard;
         let not_fenced = self.bugs.has(Bug::OldEpochNotFenced);
         let Some(held) = self.shards.get_mut(shard.index()) else { return };
@@ -116,8 +116,6 @@ impl<B: Bugs> Ledger<B> {
             held.following.take_if(|following| following.owner == *from && following.epoch == section.head.epoch);
             self.peers.rejections.sections = self.peers.rejections.sections.saturating_add(1);
             if let Some(pair) = pair {
-                // Of a copy that is complete and does not count yet too: it never will, and must not hold other shards' frames back.
-                pair.incoming.let_go(shard);
                 pair.incoming.refuse(shard, held.epoch);
             }
             return;
@@ -128,7 +126,7 @@ impl<B: Bugs> Ledger<B> {
         self.open_rows = self.open_rows - before + held.changed.len();
         if held.following.as_mut().is_some_and(|following| following.is_completed_by(part)) {
             if let Some(pair) = pair {
-                pair.incoming.hold(shard, number);
+                pair.incoming.completed(shard);
             }
             self.peers.tell(News::Seeded { shard, epoch });
         }
@@ -154,7 +152,6 @@ impl<B: Bugs> Ledger<B> {
         for shard in pair.incoming.joined() {
             let Some(held) = self.shards.get_mut(shard.index()) else { continue };
             held.following.take_if(|following| following.owner == *from);
-            pair.incoming.let_go(shard);
             pair.incoming.refuse(shard, held.epoch);
         }
         self.note_taken(from, number);

@@ -1,8 +1,9 @@
 //! What one process lifetime takes from another: frames in order, and which of them may be acknowledged.
 //!
 //! Rule (protocol, section 8 of the design and epoch rules 1 and 3): a follower journals what it acknowledges. A frame is acknowledged
-//! when the commit that holds its sections is in the journal, and the last part of a snapshot only when the marker that makes
-//! the copy count is on disk too. A shard whose section was refused is named in every acknowledgement until it is followed anew.
+//! when the commit that holds its sections is in the journal. The marker that makes a copy count reaches the disk later than the copy's
+//! last part; until then its shard is named in every acknowledgement, and no other shard's frames wait for it. A shard whose section was
+//! refused is named in every acknowledgement until it is followed anew.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -20,8 +21,8 @@ pub(crate) struct Incoming {
     journaling: VecDeque<(CommitNo, u64)>,
     /// The last frame whose commit is in the journal.
     journaled: u64,
-    /// Frames that complete a copy whose marker is not on disk yet.
-    held: BTreeMap<ShardId, u64>,
+    /// Shards whose copy is complete and whose marker is not on disk yet.
+    unmarked: BTreeSet<ShardId>,
     refused: BTreeMap<ShardId, Epoch>,
     /// Shards that were ever followed: nothing else is sent here.
     joined: BTreeSet<ShardId>,
@@ -54,29 +55,32 @@ impl Incoming {
         self.journaling.push_back((commit, number));
     }
 
-    pub(crate) fn hold(&mut self, shard: ShardId, number: u64) {
-        self.held.insert(shard, number);
+    /// A copy is complete, and does not count yet.
+    pub(crate) fn completed(&mut self, shard: ShardId) {
+        self.unmarked.insert(shard);
     }
 
-    pub(crate) fn let_go(&mut self, shard: ShardId) {
-        self.held.remove(&shard);
+    /// The marker is on disk.
+    pub(crate) fn marked(&mut self, shard: ShardId) {
+        self.unmarked.remove(&shard);
     }
 
-    /// A copy is given up. One that does not count yet never will: its owner is told so with the frame that completed it.
+    /// A copy is given up. One that does not count yet never will: its owner is told so.
     pub(crate) fn abandon(&mut self, shard: ShardId, epoch: Epoch) {
-        if self.held.remove(&shard).is_some() {
+        if self.unmarked.contains(&shard) {
             self.refuse(shard, epoch);
         }
     }
 
     pub(crate) fn refuse(&mut self, shard: ShardId, epoch: Epoch) {
+        self.unmarked.remove(&shard);
         self.refused.insert(shard, epoch);
     }
 
     /// A shard is followed anew.
     pub(crate) fn join(&mut self, shard: ShardId) {
         self.refused.remove(&shard);
-        self.held.remove(&shard);
+        self.unmarked.remove(&shard);
         self.joined.insert(shard);
     }
 
@@ -106,13 +110,18 @@ impl Incoming {
         Some(ack)
     }
 
-    /// What can be acknowledged now: said again when the other side repeats itself.
+    /// Everything is to be acknowledged once more: what was said may be lost.
+    pub(crate) fn say_again(&mut self) {
+        self.said = None;
+    }
+
+    /// What can be acknowledged now.
     pub(crate) fn ack(&self) -> Ack {
-        let held = self.held.values().copied().min().map_or(u64::MAX, |number| number.saturating_sub(1));
         Ack {
             stream: self.stream,
-            number: self.journaled.min(held),
+            number: self.journaled,
             refused: self.refused.iter().map(|(shard, epoch)| (*shard, *epoch)).collect(),
+            unmarked: self.unmarked.iter().copied().collect(),
         }
     }
 }
@@ -133,15 +142,19 @@ mod tests {
     }
 
     #[test]
-    fn what_completes_a_copy_waits_for_its_marker() {
+    fn a_copy_without_its_marker_is_named_until_that_is_on_disk_and_holds_nothing_up() {
         let mut incoming = Incoming::default();
         incoming.took(1, CommitNo(1));
+        incoming.completed(ShardId::new(7));
         incoming.took(2, CommitNo(1));
-        incoming.hold(ShardId::new(7), 2);
         incoming.committed(CommitNo(1));
-        assert_eq!(incoming.ack().number, 1);
-        incoming.let_go(ShardId::new(7));
-        assert_eq!(incoming.ack().number, 2);
+        let said = |incoming: &mut Incoming| incoming.news().map(|ack| (ack.number, ack.unmarked));
+        assert_eq!(said(&mut incoming), Some((2, vec![ShardId::new(7)])));
+        incoming.marked(ShardId::new(7));
+        assert_eq!(said(&mut incoming), Some((2, vec![])), "that is news");
+        assert_eq!(said(&mut incoming), None);
+        incoming.say_again();
+        assert_eq!(said(&mut incoming), Some((2, vec![])));
     }
 
     #[test]

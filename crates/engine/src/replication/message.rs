@@ -69,7 +69,8 @@ pub struct PeerFrame {
     pub payload: Arc<[u8]>,
 }
 
-/// Everything up to a frame is in the journal of whoever says this, except for the sections of shards that it refuses.
+/// Everything up to a frame is in the journal of whoever says this, except for the sections of shards that it refuses. It says so now and
+/// then, whether it is news or not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ack {
     pub stream: u64,
@@ -77,6 +78,8 @@ pub struct Ack {
     /// Shards of which a section was refused, with the epoch that stands against it. Said again with every acknowledgement, because
     /// a later one covers what an earlier one did.
     pub refused: Vec<(ShardId, Epoch)>,
+    /// Shards whose copy is complete by this, and does not count yet: the marker that makes it count is not on disk.
+    pub unmarked: Vec<ShardId>,
 }
 
 /// A sign of life.

@@ -4,13 +4,13 @@
 //! is not acknowledged is sent again, the same bytes under the same number. A lifetime that does not acknowledge fills its window,
 //! and then the owner decides nothing more for the shards that wait for it (`excerpts.rs`): back-pressure, not memory.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use drl_core::caps::{REPLICATION_FRAMES_IN_FLIGHT_MAX, REPLICATION_FRAMES_SEEDING_MAX, REPLICATION_RESEND_MILLIS};
-use drl_core::{CommitNo, Nanos};
+use drl_core::{CommitNo, Nanos, ShardId};
 
-use super::message::PeerFrame;
+use super::message::{Ack, PeerFrame};
 
 /// Frames on their way to one lifetime.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +19,8 @@ pub(crate) struct Outgoing {
     last: u64,
     acked: u64,
     unacked: VecDeque<Sent>,
+    /// Shards whose copy does not count yet, as the last acknowledgement says.
+    unmarked: BTreeSet<ShardId>,
     /// When anything was acknowledged or sent again last.
     moved: Nanos,
 }
@@ -82,17 +84,29 @@ impl Outgoing {
         self.unacked.len() < REPLICATION_FRAMES_SEEDING_MAX
     }
 
-    /// Takes an acknowledgement. Whether it said anything new; one that names what was never sent says nothing.
-    pub(crate) fn acknowledged(&mut self, stream: u64, number: u64, now: Nanos) -> bool {
-        if stream != self.stream || number <= self.acked || number > self.last {
+    /// Takes an acknowledgement. Whether it covers more than any before; one that names what was never sent says nothing.
+    ///
+    /// A copy is on its follower's list from before the first acknowledgement that covers it until its marker is on disk: whichever
+    /// acknowledgement covers it and does not name it says that it counts, in whatever order they come.
+    pub(crate) fn acknowledged(&mut self, ack: &Ack, now: Nanos) -> bool {
+        if ack.stream != self.stream || ack.number < self.acked || ack.number > self.last {
             return false;
         }
-        self.acked = number;
-        self.moved = now;
-        while self.unacked.front().is_some_and(|sent| sent.frame.number <= number) {
+        if ack.number == self.acked {
+            self.unmarked.retain(|shard| ack.unmarked.contains(shard));
+            return false;
+        }
+        (self.acked, self.moved) = (ack.number, now);
+        self.unmarked = ack.unmarked.iter().copied().collect();
+        while self.unacked.front().is_some_and(|sent| sent.frame.number <= ack.number) {
             self.unacked.pop_front();
         }
         true
+    }
+
+    /// Whether the copy of a shard there counts, as far as it is acknowledged.
+    pub(crate) fn counts(&self, shard: ShardId) -> bool {
+        !self.unmarked.contains(&shard)
     }
 
     /// Whether every frame that was sent with this commit or before is acknowledged.
@@ -115,6 +129,10 @@ impl Outgoing {
 mod tests {
     use super::*;
 
+    fn ack(stream: u64, number: u64) -> Ack {
+        Ack { stream, number, ..Ack::default() }
+    }
+
     fn sent(frames: u64) -> Outgoing {
         let mut outgoing = Outgoing::default();
         for number in 1..=frames {
@@ -127,7 +145,7 @@ mod tests {
     fn a_commit_is_covered_when_its_frame_and_all_before_it_are_acknowledged() {
         let mut outgoing = sent(3);
         assert!(!outgoing.covers(CommitNo(10)));
-        assert!(outgoing.acknowledged(0, 2, Nanos::ZERO));
+        assert!(outgoing.acknowledged(&ack(0, 2), Nanos::ZERO));
         assert!(outgoing.covers(CommitNo(29)) && !outgoing.covers(CommitNo(30)));
     }
 
@@ -139,15 +157,15 @@ mod tests {
             outgoing.send(Arc::from([]), CommitNo(1), Nanos::from_millis(millis));
         }
         assert_eq!(outgoing.lag(), Lag { frames: 3, since: Some(Nanos::from_millis(5)) });
-        outgoing.acknowledged(0, 2, Nanos::from_millis(11));
+        outgoing.acknowledged(&ack(0, 2), Nanos::from_millis(11));
         assert_eq!(outgoing.lag(), Lag { frames: 1, since: Some(Nanos::from_millis(9)) });
     }
 
     #[test]
     fn an_acknowledgement_that_is_old_or_of_what_was_never_sent_says_nothing() {
         let mut outgoing = sent(2);
-        assert!(!outgoing.acknowledged(0, 3, Nanos::ZERO));
-        assert!(outgoing.acknowledged(0, 1, Nanos::ZERO) && !outgoing.acknowledged(0, 1, Nanos::ZERO));
+        assert!(!outgoing.acknowledged(&ack(0, 3), Nanos::ZERO));
+        assert!(outgoing.acknowledged(&ack(0, 1), Nanos::ZERO) && !outgoing.acknowledged(&ack(0, 1), Nanos::ZERO));
         assert!(!outgoing.covers(CommitNo(20)));
     }
 
@@ -158,5 +176,19 @@ mod tests {
         let later = Nanos::from_millis(REPLICATION_RESEND_MILLIS);
         assert_eq!(outgoing.again(later).iter().map(|frame| frame.number).collect::<Vec<_>>(), [1, 2]);
         assert!(outgoing.again(later).is_empty(), "once, and then again after a while");
+    }
+
+    #[test]
+    fn a_copy_counts_from_the_first_acknowledgement_on_that_covers_it_and_does_not_name_it() {
+        let (mut outgoing, shard) = (sent(3), ShardId::new(7));
+        let naming = |number| Ack { unmarked: vec![shard], ..ack(0, number) };
+        outgoing.acknowledged(&naming(2), Nanos::ZERO);
+        assert!(!outgoing.counts(shard) && outgoing.counts(ShardId::new(8)));
+        outgoing.acknowledged(&ack(0, 1), Nanos::ZERO);
+        assert!(!outgoing.counts(shard), "that one is older, and does not cover it");
+        outgoing.acknowledged(&ack(0, 2), Nanos::ZERO);
+        assert!(outgoing.counts(shard));
+        outgoing.acknowledged(&naming(2), Nanos::ZERO);
+        assert!(outgoing.counts(shard), "that one was said before");
     }
 }

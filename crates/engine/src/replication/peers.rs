@@ -108,6 +108,11 @@ impl Peers {
         self.pairs.get(to).map_or(0, |pair| pair.outgoing.acked())
     }
 
+    /// Whether the marker of a copy there is on disk, as far as the copy is acknowledged.
+    pub(crate) fn counts(&self, to: &Holder, shard: ShardId) -> bool {
+        self.pairs.get(to).is_some_and(|pair| pair.outgoing.counts(shard))
+    }
+
     pub(crate) fn last_sent(&self, to: &Holder) -> u64 {
         self.pairs.get(to).map_or(0, |pair| pair.outgoing.last())
     }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! From the join on the copy gets every section; a snapshot travels in order with them. "Near" is said when the snapshot is
-//! acknowledged, "caught up" when everything is that was sent until replies began to wait for this copy (the joint rule: a record says
+//! acknowledged and the copy counts, "caught up" when everything is that was sent until replies began to wait for this copy (the joint rule: a record says
 //! in sync only after the owner requires the acknowledgements).
 
 use drl_core::Nanos;
@@ -78,12 +78,14 @@ impl Target {
         self.stage == Stage::Invited(Start::Continues) && !self.is_broken
     }
 
-    /// What could be said of it when everything up to `acked` is acknowledged.
-    pub(crate) fn standing(&self, acked: u64) -> Told {
+    /// What could be said of it when everything up to `acked` is acknowledged. `counts`: its marker is on disk if it is complete by then.
+    pub(crate) fn standing(&self, acked: u64, counts: bool) -> Told {
         match (self.is_broken, self.stage, self.required) {
             (true, ..) => Told::Broken,
-            (_, Stage::Live { complete_by }, Some(since)) if acked >= complete_by.max(since) => Told::CaughtUp,
-            (_, Stage::Live { complete_by }, _) if acked >= complete_by => Told::Near,
+            (_, Stage::Live { complete_by }, Some(since)) if counts && acked >= complete_by.max(since) => {
+                Told::CaughtUp
+            }
+            (_, Stage::Live { complete_by }, _) if counts && acked >= complete_by => Told::Near,
             _ => Told::Nothing,
         }
     }
@@ -102,14 +104,19 @@ mod tests {
 
     #[test]
     fn near_is_when_the_snapshot_is_acknowledged() {
-        assert_eq!(target(Stage::Seeding { next: 3, sent: 0 }, None).standing(9), Told::Nothing);
-        assert_eq!(target(Stage::Live { complete_by: 9 }, None).standing(8), Told::Nothing);
-        assert_eq!(target(Stage::Live { complete_by: 9 }, None).standing(9), Told::Near);
+        assert_eq!(target(Stage::Seeding { next: 3, sent: 0 }, None).standing(9, true), Told::Nothing);
+        assert_eq!(target(Stage::Live { complete_by: 9 }, None).standing(8, true), Told::Nothing);
+        assert_eq!(
+            target(Stage::Live { complete_by: 9 }, None).standing(9, false),
+            Told::Nothing,
+            "its marker is not on disk"
+        );
+        assert_eq!(target(Stage::Live { complete_by: 9 }, None).standing(9, true), Told::Near);
     }
 
     #[test]
     fn caught_up_is_when_everything_is_acknowledged_that_was_sent_before_it_was_required() {
-        assert_eq!(target(Stage::Live { complete_by: 9 }, Some(12)).standing(11), Told::Near);
-        assert_eq!(target(Stage::Live { complete_by: 9 }, Some(12)).standing(12), Told::CaughtUp);
+        assert_eq!(target(Stage::Live { complete_by: 9 }, Some(12)).standing(11, true), Told::Near);
+        assert_eq!(target(Stage::Live { complete_by: 9 }, Some(12)).standing(12, true), Told::CaughtUp);
     }
 }

@@ -1,5 +1,5 @@
-//! What a ledger does every 100 ms: beats, invitations that were not answered, frames that were not acknowledged, and who has
-//! fallen silent.
+//! What a ledger does every 100 ms: beats, invitations that were not answered, frames that were not acknowledged, acknowledgements that may
+//! be lost, and who has fallen silent.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ impl<B: Bugs> Ledger<B> {
             }
         }
         self.invite_again(now);
-        self.acknowledge(now);
+        self.acknowledge_again(now);
     }
 
     /// Forgets the lifetimes that share no shard with this one, when they have said nothing for a while.

@@ -9,7 +9,7 @@ use crate::ledgers::*;
 /// Bodies of every kind that a peer may send.
 fn bodies(ledgers: &mut Ledgers) -> Vec<Body> {
     let frame = ledgers.next_frame();
-    let ack = Ack { stream: frame.stream, number: frame.number, refused: vec![(S, Epoch(99))] };
+    let ack = Ack { stream: frame.stream, number: frame.number, refused: vec![(S, Epoch(99))], ..Ack::default() };
     let lost = Body::Lost { stream: frame.stream };
     vec![Body::Frame(frame), Body::Ack(ack), lost, Body::Join(vec![Join { shard: S, epoch: Epoch(5), attempt: 2 }])]
 }
@@ -93,11 +93,11 @@ fn an_acknowledgement_of_what_was_never_sent_or_of_another_stream_releases_nothi
     let frame = frames(&ledgers.letters()).pop().unwrap();
     let (stream, number) = (frame.stream, frame.number);
     for (stream, number) in [(stream, number + 1), (stream, u64::MAX), (stream + 1, number), (stream - 1, number)] {
-        let ack = Ack { stream, number, refused: Vec::new() };
+        let ack = Ack { stream, number, ..Ack::default() };
         assert_eq!(ledgers.give(letter(n(2), n(1), Body::Ack(ack))), Ok(Received::Taken));
         assert!(!ledgers.is_released(1, S, commit));
     }
-    let ack = Ack { stream, number, refused: Vec::new() };
+    let ack = Ack { stream, number, ..Ack::default() };
     let _ = ledgers.give(letter(n(2), n(1), Body::Ack(ack)));
     assert!(ledgers.is_released(1, S, commit));
 }
@@ -109,7 +109,7 @@ fn an_acknowledgement_by_or_for_an_earlier_lifetime_releases_nothing() {
         let commit = ledgers.charge(1, S, 1).unwrap();
         ledgers.commit(1);
         let frame = frames(&ledgers.letters()).pop().unwrap();
-        let ack = Ack { stream: frame.stream, number: frame.number, refused: Vec::new() };
+        let ack = Ack { stream: frame.stream, number: frame.number, ..Ack::default() };
         assert!(ledgers.give(letter(from, to, Body::Ack(ack))).is_err());
         assert!(!ledgers.is_released(1, S, commit));
     }
@@ -147,7 +147,7 @@ fn a_refusal_names_a_shard_of_the_sender_or_nothing_breaks() {
     ledgers.obey(1, Order::Listen { to: [n(3)].into() });
     let commit = ledgers.charge(1, S, 1).unwrap();
     let nowhere = vec![(S, Epoch(5)), (ShardId::new(SHARDS), Epoch(5)), (ShardId::new(u16::MAX), Epoch(9))];
-    let ack = Ack { stream: 1, number: 1, refused: nowhere };
+    let ack = Ack { stream: 1, number: 1, refused: nowhere, ..Ack::default() };
     assert_eq!(ledgers.give(letter(n(3), n(1), Body::Ack(ack))), Ok(Received::Taken));
     ledgers.settle();
     assert!(ledgers.is_released(1, S, commit), "the copy on n2 is as good as before");
@@ -171,7 +171,7 @@ fn a_copy_that_says_that_it_lost_everything_is_broken_and_nothing_counts_as_ackn
 fn a_higher_epoch_in_a_refusal_is_told_because_an_owner_that_hears_of_one_stops() {
     let mut ledgers = Ledgers::in_sync();
     let frame = ledgers.next_frame();
-    let ack = Ack { stream: frame.stream, number: frame.number, refused: vec![(S, Epoch(6))] };
+    let ack = Ack { stream: frame.stream, number: frame.number, refused: vec![(S, Epoch(6))], ..Ack::default() };
     let _ = ledgers.give(letter(n(2), n(1), Body::Ack(ack)));
     assert!(ledgers.take_news(1).contains(&News::Fenced { shard: S }));
 }

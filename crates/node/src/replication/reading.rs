@@ -105,5 +105,6 @@ fn join(join: letter::Join) -> Result<Join, Unreadable> {
 
 fn ack(ack: letter::Ack) -> Result<Ack, Unreadable> {
     let refused = |refused: letter::Refused| Ok((shard(refused.shard)?, Epoch(refused.epoch)));
-    Ok(Ack { stream: ack.stream, number: ack.number, refused: list(ack.refused, refused)? })
+    let (refused, unmarked) = (list(ack.refused, refused)?, list(ack.unmarked, shard)?);
+    Ok(Ack { stream: ack.stream, number: ack.number, refused, unmarked })
 }

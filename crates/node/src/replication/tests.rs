@@ -49,7 +49,12 @@ fn invite(shard: u16, start: Start) -> Invite {
 fn one_of_each() -> Vec<Body> {
     vec![
         Body::Beat(Beat { asks: true, boottime: Nanos(u64::MAX) }),
-        Body::Ack(Ack { stream: 1, number: 2, refused: vec![(ShardId::new(16_383), Epoch(9))] }),
+        Body::Ack(Ack {
+            stream: 1,
+            number: 2,
+            refused: vec![(ShardId::new(16_383), Epoch(9))],
+            unmarked: vec![ShardId::new(5)],
+        }),
         Body::Lost { stream: u64::MAX },
         Body::Join(vec![join(0, 1), join(16_383, u64::MAX)]),
         Body::Invite(vec![invite(0, Start::Anew), invite(1, Start::Continues)]),

@@ -80,14 +80,15 @@ impl Waiting {
         if let Some(beat) = self.beat.take() {
             load.put(letter::Body::Beat(letter::Beat { asks: beat.asks, boottime: beat.boottime.0 }), 0);
         }
-        if let Some(Ack { stream, number, refused }) = self.ack.take() {
+        if let Some(Ack { stream, number, refused, unmarked }) = self.ack.take() {
             let refuse = |(shard, epoch): &(ShardId, drl_core::Epoch)| letter::Refused {
                 shard: shard.get().into(),
                 epoch: epoch.0,
             };
             let refused: Vec<_> = refused.iter().map(refuse).collect();
-            let entries = refused.len();
-            load.put(letter::Body::Ack(letter::Ack { stream, number, refused }), entries);
+            let unmarked: Vec<_> = unmarked.iter().map(|shard| shard.get().into()).collect();
+            let entries = refused.len() + unmarked.len();
+            load.put(letter::Body::Ack(letter::Ack { stream, number, refused, unmarked }), entries);
         }
         if let Some(stream) = self.lost.take() {
             load.put(letter::Body::Lost(letter::Lost { stream }), 0);

@@ -51,7 +51,7 @@ fn every_letter_is_read_as_it_was_written() {
 
 #[test]
 fn of_what_is_said_again_only_the_newest_waits() {
-    let ack = |number| Body::Ack(Ack { stream: 1, number, refused: Vec::new() });
+    let ack = |number| Body::Ack(Ack { stream: 1, number, ..Ack::default() });
     let asks = Body::Beat(Beat { asks: true, ..Beat { asks: true, boottime: drl_core::Nanos(1) } });
     let said = [asks, ack(1), Body::Join(vec![join(5, 1), join(6, 1)]), beat(2), ack(2), Body::Join(vec![join(5, 2)])];
     let kept = [
@@ -90,7 +90,7 @@ fn the_longest_lists_and_frames_fit_their_messages_and_do_not_keep_each_other_ba
     let shards = 0..SHARDS_MAX;
     let refused = shards.clone().map(|shard| (ShardId::new(shard), Epoch(u64::MAX))).collect();
     let said = [
-        Body::Ack(Ack { stream: u64::MAX, number: u64::MAX, refused }),
+        Body::Ack(Ack { stream: u64::MAX, number: u64::MAX, refused, ..Ack::default() }),
         Body::Join(shards.clone().map(|shard| join(shard, u64::MAX)).collect()),
         Body::Invite(shards.map(|shard| invite(shard, Start::Continues)).collect()),
     ];

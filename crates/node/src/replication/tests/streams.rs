@@ -15,6 +15,7 @@ use tonic::{Code, Status, Streaming};
 use super::peer::{TestPeer, Told};
 use super::{DEADLINE, beat, holder, letter};
 use crate::metrics::ReplicationEvent as Event;
+use crate::replication::VERSION;
 use crate::replication::waiting::Waiting;
 
 fn hello(cluster: &str, node: &str, version: u32) -> v1::ReplicateRequest {
@@ -56,11 +57,15 @@ async fn ended(responses: &mut Streaming<v1::ReplicateResponse>) -> Option<Statu
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_for_somebody_else_or_in_another_version_is_refused_before_anything_is_taken() {
     let mut peer = TestPeer::start("peer");
-    let not_first = v1::ReplicateRequest { hello: None, ..hello("", "", 1) };
+    let not_first = v1::ReplicateRequest { hello: None, ..hello("", "", VERSION) };
     for (first, code, says) in [
-        (hello("test", "other", 1), Code::FailedPrecondition, "node peer of cluster test is here, not node other"),
-        (hello("prod", "peer", 1), Code::FailedPrecondition, "not node peer of cluster prod"),
-        (hello("test", "peer", 2), Code::FailedPrecondition, "version 1 of replication and not version 2"),
+        (
+            hello("test", "other", VERSION),
+            Code::FailedPrecondition,
+            "node peer of cluster test is here, not node other",
+        ),
+        (hello("prod", "peer", VERSION), Code::FailedPrecondition, "not node peer of cluster prod"),
+        (hello("test", "peer", 1), Code::FailedPrecondition, "version 2 of replication and not version 1"),
         (hello("test", "peer", 0), Code::FailedPrecondition, "not version 0"),
         (not_first, Code::InvalidArgument, "whom it is for"),
         (message(None), Code::InvalidArgument, "whom it is for"),
@@ -78,7 +83,7 @@ async fn a_stream_for_somebody_else_or_in_another_version_is_refused_before_anyt
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_makes_no_sense_ends_its_stream_and_no_other() {
     let mut peer = TestPeer::start("peer");
-    let (steady, _steady) = open(peer.address, hello("test", "peer", 1)).await.unwrap();
+    let (steady, _steady) = open(peer.address, hello("test", "peer", VERSION)).await.unwrap();
     let no_lifetime = v1::ReplicateRequest { from: None, ..message(None) };
     let too_long = REPLICATION_FRAME_BYTES_MAX as u64 + 1;
     for (bad, says) in [
@@ -88,7 +93,7 @@ async fn a_message_that_makes_no_sense_ends_its_stream_and_no_other() {
         (message(Some(part(2, 3))), "the parts of a frame have 3 bytes"),
         (message(Some(part(1_000_000, GRPC_MESSAGE_BYTES_MAX))), "too large"),
     ] {
-        let (messages, mut responses) = open(peer.address, hello("test", "peer", 1)).await.unwrap();
+        let (messages, mut responses) = open(peer.address, hello("test", "peer", VERSION)).await.unwrap();
         messages.send(bad).await.unwrap();
         let status = ended(&mut responses).await.unwrap();
         assert_eq!(status.code(), Code::InvalidArgument, "{status}");
@@ -106,12 +111,12 @@ async fn a_message_that_makes_no_sense_ends_its_stream_and_no_other() {
 async fn a_peer_that_breaks_off_is_no_fault_and_what_it_had_begun_is_forgotten() {
     let mut peer = TestPeer::start("peer");
     for _ in 0..3 {
-        let (messages, responses) = open(peer.address, hello("test", "peer", 1)).await.unwrap();
+        let (messages, responses) = open(peer.address, hello("test", "peer", VERSION)).await.unwrap();
         messages.send(message(Some(part(10, 4)))).await.unwrap();
         assert_eq!(peer.body().await, beat(1));
         drop((messages, responses));
     }
-    let (messages, mut responses) = open(peer.address, hello("test", "peer", 1)).await.unwrap();
+    let (messages, mut responses) = open(peer.address, hello("test", "peer", VERSION)).await.unwrap();
     for bytes in [4, 6] {
         messages.send(message(Some(part(10, bytes)))).await.unwrap();
         assert_eq!(peer.body().await, beat(1));
@@ -126,7 +131,7 @@ async fn a_peer_that_breaks_off_is_no_fault_and_what_it_had_begun_is_forgotten()
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_has_stopped_says_so() {
     let mut peer = TestPeer::start("peer");
-    let (messages, mut responses) = open(peer.address, hello("test", "peer", 1)).await.unwrap();
+    let (messages, mut responses) = open(peer.address, hello("test", "peer", VERSION)).await.unwrap();
     messages.send(message(Some(part(1, 1)))).await.unwrap();
     assert!(matches!(peer.told.recv().await, Some(Told::Letter(_))));
     peer.told.close();
