@@ -46,9 +46,6 @@ impl Absences {
     pub(crate) fn observe(&mut self, known: &Known, now: Nanos) {
         let mut gone = BTreeMap::new();
         for holder in known.fences() {
-            if gone.contains_key(holder) {
-                continue;
-            }
             let Some(evidence) = evidence(known, holder) else { continue };
             let before = self.gone.get(holder).filter(|before| before.evidence == evidence);
             let since = before.map_or(now, |before| before.since);

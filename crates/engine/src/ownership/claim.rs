@@ -69,27 +69,30 @@ impl<B: Bugs> NodeAgent<B> {
         if local.role != Role::Idle || local.in_flight.is_some() {
             return None;
         }
-        let me = self.myself();
-        let Some(Versioned { record, changed }) = self.known.record(shard).cloned() else {
+        let Some(Versioned { record, changed }) = self.known.record(shard) else {
             let is_free = !self.known.is_unreadable(shard);
             let wants = is_free && self.leaving == Leaving::No && self.is_planned(shard);
-            let (record, changed) = (ShardRecord::first(me), Revision(0));
+            let (record, changed) = (ShardRecord::first(self.myself()), Revision(0));
             return wants.then_some(Claim { shard, origin: Origin::Empty, record, changed, gone: Vec::new() });
         };
-        if self.bugs.has(Bug::PromotesUnsynced) && self.would_promote(shard, &record) {
-            let record = record.resumed_by(me);
+        let changed = *changed;
+        if self.bugs.has(Bug::PromotesUnsynced) && self.would_promote(shard, record) {
+            let record = record.resumed_by(self.myself());
             return Some(Claim { shard, origin: Origin::Resume, record, changed, gone: Vec::new() });
         }
-        if (record.owner.node == me.node || self.may_take_over(shard, &record))
-            && let Some(origin) = self.resume_origin(shard, &record)
+        if (record.owner.node == self.me || self.may_take_over(shard, record))
+            && let Some(origin) = self.resume_origin(shard, record)
         {
-            let mut next = record.resumed_by(me);
+            let mut next = record.resumed_by(self.myself());
             next.cold &= origin == Origin::Cold || !self.bugs.has(Bug::ColdLostByCrash);
             return Some(Claim { shard, origin, record: next, changed, gone: Vec::new() });
         }
-        let gone: Vec<Holder> = record.fences().cloned().collect();
-        let wants = self.leaving == Leaving::No && self.is_over(&gone, now) && self.is_planned_for_lost(shard, &gone);
-        wants.then(|| Claim { shard, origin: Origin::Cold, record: record.taken_cold_by(me), changed, gone })
+        if self.leaving != Leaving::No || !self.is_over(record.fences(), now) {
+            return None;
+        }
+        let (record, gone) = (record.taken_cold_by(self.myself()), record.fences().cloned().collect::<Vec<_>>());
+        let wants = self.is_planned_for_lost(shard, &gone);
+        wants.then(|| Claim { shard, origin: Origin::Cold, record, changed, gone })
     }
 
     fn resume_origin(&self, shard: ShardId, record: &ShardRecord) -> Option<Origin> {
@@ -102,7 +105,7 @@ impl<B: Bugs> NodeAgent<B> {
     }
 
     /// Whether all of them have been gone for long enough.
-    fn is_over(&self, gone: &[Holder], now: Nanos) -> bool {
+    fn is_over<'a>(&self, mut gone: impl Iterator<Item = &'a Holder>, now: Nanos) -> bool {
         let wait = if self.bugs.has(Bug::ColdWithoutWaiting) {
             Nanos::ZERO
         } else if self.bugs.has(Bug::ColdWaitsTooLong) {
@@ -110,7 +113,7 @@ impl<B: Bugs> NodeAgent<B> {
         } else {
             self.authority.cold_wait()
         };
-        gone.iter().all(|holder| self.absences.over_at(holder, wait).is_some_and(|over| over <= now))
+        gone.all(|holder| self.absences.over_at(holder, wait).is_some_and(|over| over <= now))
     }
 
     pub(super) fn is_planned(&mut self, shard: ShardId) -> bool {
@@ -145,7 +148,7 @@ impl<B: Bugs> NodeAgent<B> {
             let is_idle = local.role == Role::Idle;
             let stands = self.known.record(claim.shard).map_or(Revision(0), |versioned| versioned.changed);
             // What was seen meanwhile may have begun the waiting anew.
-            if is_idle && stands == claim.changed && self.is_over(&claim.gone, turn.now.boottime) {
+            if is_idle && stands == claim.changed && self.is_over(claim.gone.iter(), turn.now.boottime) {
                 batches.entry(claim.gone.clone()).or_default().push(claim);
             }
         }

@@ -27,6 +27,7 @@ use super::pending::Pending;
 use super::promise::Promise;
 use super::record::{Holder, ShardRecord};
 use super::spread::Leaving;
+use super::view::Versioned;
 use crate::replication::{News, Order, Silence, Start};
 
 /// What an owner does next about the copies of a shard.
@@ -87,9 +88,11 @@ impl<B: Bugs> NodeAgent<B> {
         let mut batch: Vec<Change> = Vec::new();
         let mut room = self.room_for_copies();
         for shard in self.shards.iter() {
-            let Some(versioned) = self.known.record(shard) else { continue };
-            let (record, changed) = (versioned.record.clone(), versioned.changed);
-            let wish = self.wish_of(shard, &record, room > 0, turn.now.boottime);
+            let wish = self.wish_of(shard, room > 0, turn.now.boottime);
+            let Some(Versioned { record, changed }) = self.known.record(shard).filter(|_| wish != Wish::Nothing) else {
+                continue;
+            };
+            let (record, changed) = (record.clone(), *changed);
             let next = match wish {
                 Wish::Nothing => continue,
                 Wish::Seat(to) => {
@@ -127,7 +130,8 @@ impl<B: Bugs> NodeAgent<B> {
         }
     }
 
-    fn wish_of(&mut self, shard: ShardId, record: &ShardRecord, has_room: bool, now: Nanos) -> Wish {
+    fn wish_of(&mut self, shard: ShardId, has_room: bool, now: Nanos) -> Wish {
+        let Some(record) = self.known.record(shard).map(|versioned| &versioned.record) else { return Wish::Nothing };
         let local = &self.locals[shard.index()];
         let is_settled = local.marker.held.is_some_and(|held| held.floor == FloorState::Journaled) && !record.cold;
         let answers = matches!(local.role, Role::Active { epoch, .. } if epoch == record.epoch);
@@ -136,6 +140,7 @@ impl<B: Bugs> NodeAgent<B> {
         }
         let planned = self.planned_copy(shard);
         let wanted = self.wanted_copy(shard, now);
+        let Some(record) = self.known.record(shard).map(|versioned| &versioned.record) else { return Wish::Nothing };
         let local = &self.locals[shard.index()];
         let outside = local.seats.iter().find(|seat| Some(&seat.to) != record.follower.as_ref());
         let Some(follower) = &record.follower else {
@@ -180,13 +185,18 @@ impl<B: Bugs> NodeAgent<B> {
     fn listen(&mut self, turn: &mut Turn<'_>) {
         let me = self.myself();
         let mut to = BTreeSet::new();
+        let mut listen = |holder: Option<&Holder>| {
+            if let Some(holder) = holder.filter(|holder| !to.contains(*holder)) {
+                to.insert(holder.clone());
+            }
+        };
         for shard in self.shards.iter() {
-            let Some(record) = self.known.record(shard).map(|versioned| versioned.record.clone()) else { continue };
+            let Some(record) = self.known.record(shard).map(|versioned| &versioned.record) else { continue };
             if record.owner == me {
-                to.extend(record.follower);
-                to.extend(self.planned_copy(shard));
+                listen(record.follower.as_ref());
+                listen(self.planned_copy(shard).as_ref());
             } else if record.follower.as_ref() == Some(&me) {
-                to.insert(record.owner);
+                listen(Some(&record.owner));
             }
         }
         if to != self.listened {

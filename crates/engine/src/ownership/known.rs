@@ -97,9 +97,13 @@ impl Known {
         self.nodes.iter().filter_map(|(node, seen)| Some((node, seen.value.as_ref()?)))
     }
 
-    /// Everybody who is named by a record and would have to be waited for.
-    pub(crate) fn fences(&self) -> impl Iterator<Item = &Holder> {
-        self.records.iter().filter_map(|seen| seen.value.as_ref()).flat_map(|versioned| versioned.record.fences())
+    /// Everybody who is named by a record and would have to be waited for, once.
+    pub(crate) fn fences(&self) -> BTreeSet<&Holder> {
+        self.records
+            .iter()
+            .filter_map(|seen| seen.value.as_ref())
+            .flat_map(|versioned| versioned.record.fences())
+            .collect()
     }
 }
 

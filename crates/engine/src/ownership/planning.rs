@@ -16,6 +16,8 @@ use super::bugs::Bugs;
 pub(super) struct Planned {
     as_of: u64,
     placement: Option<Placement>,
+    /// Of all who live; the ring of the same members is the same ring.
+    ring: Option<(Vec<Member>, Ring)>,
     /// As it would be without some nodes.
     without: Option<(BTreeSet<NodeId>, Placement)>,
 }
@@ -25,7 +27,14 @@ impl<B: Bugs> NodeAgent<B> {
     pub(super) fn plan(&mut self) -> Option<&Placement> {
         self.forget_old_plans();
         if self.planned.placement.is_none() {
-            self.planned.placement = Some(self.plan_without_some(&BTreeSet::new()));
+            let members = self.members(&BTreeSet::new());
+            let ring = self.planned.ring.take().filter(|(of, _)| *of == members);
+            let (members, ring) = ring.unwrap_or_else(|| {
+                let ring = Ring::new(&members);
+                (members, ring)
+            });
+            self.planned.placement = Some(plan(&ring, &self.present()));
+            self.planned.ring = Some((members, ring));
         }
         self.planned.placement.as_ref()
     }
@@ -35,18 +44,21 @@ impl<B: Bugs> NodeAgent<B> {
     pub(super) fn plan_without(&mut self, gone: &BTreeSet<NodeId>) -> Option<&Placement> {
         self.forget_old_plans();
         if self.planned.without.as_ref().is_none_or(|(of, _)| of != gone) {
-            self.planned.without = Some((gone.clone(), self.plan_without_some(gone)));
+            let ring = Ring::new(&self.members(gone));
+            self.planned.without = Some((gone.clone(), plan(&ring, &self.present())));
         }
         self.planned.without.as_ref().map(|(_, placement)| placement)
     }
 
     fn forget_old_plans(&mut self) {
         if self.planned.as_of != self.known.changes {
-            self.planned = Planned { as_of: self.known.changes, ..Planned::default() };
+            let ring = self.planned.ring.take();
+            self.planned = Planned { as_of: self.known.changes, ring, ..Planned::default() };
         }
     }
 
-    fn plan_without_some(&self, gone: &BTreeSet<NodeId>) -> Placement {
+    /// Who holds what, as the records have it.
+    fn present(&self) -> Placement {
         let mut present = Placement::empty(self.shards);
         for shard in self.shards.iter() {
             let record = self.known.record(shard).map(|versioned| &versioned.record);
@@ -55,10 +67,13 @@ impl<B: Bugs> NodeAgent<B> {
                 seats.follower = record.follower.as_ref().map(|follower| follower.node.clone());
             }
         }
+        present
+    }
+
+    /// Everybody with a session, but for some.
+    fn members(&self, gone: &BTreeSet<NodeId>) -> Vec<Member> {
         let duty = |is_draining: bool| if is_draining { Duty::Draining } else { Duty::Serving };
         let stay = self.known.living().filter(|(node, _)| !gone.contains(*node));
-        let members: Vec<Member> =
-            stay.map(|(node, entry)| Member { duty: duty(entry.draining), ..Member::new(node.clone()) }).collect();
-        plan(&Ring::new(&members), &present)
+        stay.map(|(node, entry)| Member { duty: duty(entry.draining), ..Member::new(node.clone()) }).collect()
     }
 }

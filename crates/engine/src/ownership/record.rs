@@ -21,11 +21,12 @@
 
 use drl_core::{Epoch, Generation, NodeId};
 
-/// A node in one of its process lifetimes.
+/// A node in one of its process lifetimes. The generation is compared first: two lifetimes rarely have the same one, and numbers are
+/// compared faster than names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Holder {
-    pub node: NodeId,
     pub generation: Generation,
+    pub node: NodeId,
 }
 
 /// Who owns a shard.
