@@ -15,7 +15,7 @@ use drl_engine::replication::{News, Silence};
 use drl_host::{Ownership, Signal};
 use rand::Rng;
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::book::Book;
 use crate::documents;
@@ -26,6 +26,10 @@ use crate::translate::{self, Introduction, Kind};
 
 /// The state machine is woken at least this often, so that a timer that stood still in suspend is late by no more.
 const WAKE_AT_LEAST_EVERY: Duration = Duration::from_millis(500);
+
+/// What comes within so long of the last look is looked at together with what comes after it: a look costs some hundred microseconds whatever
+/// it is about, and changes of records that are wanted together go into one transaction.
+const LOOK_EVERY: Duration = Duration::from_millis(3);
 
 /// Events that are taken together, at most: a node need not look at its deadline more rarely than every few milliseconds.
 const EVENTS_TOGETHER_MAX: usize = 256;
@@ -84,6 +88,7 @@ impl Driver {
     pub(crate) async fn run(mut self, started: Event) {
         let mut events = vec![started];
         loop {
+            let looked = Instant::now();
             if !events.is_empty() {
                 self.step(std::mem::take(&mut events));
             }
@@ -99,6 +104,8 @@ impl Driver {
                     None
                 }
             };
+            // What comes after a while of silence does not wait.
+            sleep_until(looked + LOOK_EVERY).await;
             while let Some(input) = next {
                 if matches!(input, Input::Leave) {
                     return self.end().await;

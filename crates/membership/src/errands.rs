@@ -15,6 +15,9 @@ use tokio::task::JoinSet;
 
 use crate::translate::Kind;
 
+/// Facts that are written with one fsync, at most: some hundred KiB.
+const FACTS_TOGETHER_MAX: usize = 4_096;
+
 /// What reaches the driver.
 #[derive(Debug)]
 pub(crate) enum Input {
@@ -195,21 +198,44 @@ impl Errands {
     }
 }
 
-/// Facts reach the disk in the order of the commands.
+/// Facts reach the disk in the order of the commands. What waits meanwhile is written with one fsync; counters are discarded by themselves,
+/// because that is no record and has a place in the order.
 async fn persist_in_order(
     ownership: Arc<Ownership>,
-    mut facts: mpsc::UnboundedReceiver<(Token, Vec<Fact>)>,
+    mut waiting: mpsc::UnboundedReceiver<(Token, Vec<Fact>)>,
     inputs: mpsc::Sender<Input>,
 ) {
-    while let Some((token, facts)) = facts.recv().await {
+    let discards = |facts: &[Fact]| facts.contains(&Fact::CountersDiscarded);
+    let mut held = None;
+    loop {
+        let Some((token, mut facts)) = (match held.take() {
+            Some(first) => Some(first),
+            None => waiting.recv().await,
+        }) else {
+            return;
+        };
+        let mut tokens = vec![token];
+        while !discards(&facts) && facts.len() < FACTS_TOGETHER_MAX {
+            match waiting.try_recv() {
+                Ok((token, more)) if !discards(&more) => {
+                    tokens.push(token);
+                    facts.extend(more);
+                }
+                Ok(next) => {
+                    held = Some(next);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
         let ownership = Arc::clone(&ownership);
         let persisted = tokio::task::spawn_blocking(move || ownership.persist(&facts)).await;
-        let input = match persisted {
-            Ok(Ok(())) => Input::Event(Event::Persisted { token }),
-            Ok(Err(_)) | Err(_) => Input::HostStopped,
-        };
-        if inputs.send(input).await.is_err() {
-            return;
+        let is_there = matches!(persisted, Ok(Ok(())));
+        for token in tokens {
+            let input = if is_there { Input::Event(Event::Persisted { token }) } else { Input::HostStopped };
+            if inputs.send(input).await.is_err() {
+                return;
+            }
         }
     }
 }
