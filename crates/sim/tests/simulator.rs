@@ -51,6 +51,12 @@ const ONCE_FAILED: &[(u64, &str)] = &[
         "a node came back from its drain when the others had waited for 11 s, the ring named it, and it waited from its own beginning",
     ),
     (13_216, "the same with a node that was started again because its name was in use"),
+    (
+        5_270,
+        "checker: letters that overtook each other went on when faults had ended, and a frozen shard waited for its last frame",
+    ),
+    (14_211, "checker: the same"),
+    (14_377, "checker: the same"),
     (17_254, "a bucket that was raised again after a cold start let the difference through on top of what was lost"),
 ];
 

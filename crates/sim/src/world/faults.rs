@@ -167,6 +167,9 @@ impl World {
         self.swarm.loss = 0;
         self.swarm.letter_loss = 0;
         self.swarm.letter_late = 0;
+        // Connections are made anew: they keep the order of what they carry, and wait for nothing that an earlier one still has.
+        self.swarm.letter_overtakes = 0;
+        self.links.clear();
         self.cuts.clear();
         self.swarm.watch_delay_max = 20 * MILLIS;
         for node in 0..self.machines.len() {
