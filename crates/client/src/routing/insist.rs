@@ -15,7 +15,7 @@ use crate::error::CheckError;
 use crate::task::Task;
 
 /// Pauses between tries: a shard that moves is back within some of them.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
+const PAUSES: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(20));
 
 /// A check on its own: the call's bytes may be gone while a task still asks.
 struct Kept {

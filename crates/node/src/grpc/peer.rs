@@ -18,8 +18,8 @@ use drl_limits::Policy;
 use drl_proto::v1;
 use drl_proto::v1::forwarded_answer::{Answer, Done};
 use drl_proto::v1::peer_server::Peer;
-use futures_util::StreamExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use futures_util::{StreamExt, stream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -94,15 +94,18 @@ impl Peer for PeerService {
         self.accept(&first)?;
         let (decided, waiting) = mpsc::channel(1);
         // It ends with the stream: when the peer breaks off, when its answers have no reader, or when the door closes.
-        let decide = decide_all(self.judge.clone(), first, messages, decided);
+        let (fault, faulty) = oneshot::channel();
+        let decide = decide_all(self.judge.clone(), first, messages, decided, fault);
         let stop = self.stop.clone();
         tokio::spawn(async move { stop.run_until_cancelled(decide).await });
         let judge = self.judge.clone();
-        let answers = ReceiverStream::new(waiting).map(move |decided: Result<Decided, Status>| {
+        let answers = ReceiverStream::new(waiting).map(move |decided: Decided| {
             let judge = judge.clone();
-            async move { Ok(released(&judge, decided?).await) }
+            async move { Ok(released(&judge, decided).await) }
         });
-        Ok(Response::new(Box::pin(answers.buffer_unordered(STREAM_MESSAGES_IN_FLIGHT_MAX))))
+        // What came before a message that ends the stream is answered.
+        let fault = stream::once(faulty).filter_map(|fault| std::future::ready(fault.ok().map(Err)));
+        Ok(Response::new(Box::pin(answers.buffer_unordered(STREAM_MESSAGES_IN_FLIGHT_MAX).chain(fault))))
     }
 
     type ReplicateStream = Responses;
@@ -120,7 +123,8 @@ async fn decide_all(
     judge: Judge,
     first: v1::ForwardRequest,
     mut messages: Streaming<v1::ForwardRequest>,
-    answers: mpsc::Sender<Result<Decided, Status>>,
+    answers: mpsc::Sender<Decided>,
+    fault: oneshot::Sender<Status>,
 ) {
     let (mut given, mut next) = (GivenPolicies::default(), Some(first));
     let room = Arc::new(Semaphore::new(STREAM_CHECKS_IN_FLIGHT_MAX));
@@ -128,13 +132,13 @@ async fn decide_all(
         let count = message.checks.len();
         if count > BATCH_CHECKS_MAX {
             let refused = invalid(format!("{count} checks are too many; send at most {BATCH_CHECKS_MAX}"));
-            let _ = answers.send(Err(refused)).await;
+            let _ = fault.send(refused);
             return;
         }
         let places = u32::try_from(count).unwrap_or(u32::MAX);
         // Nobody closes it; and the peer may break off meanwhile.
         let Ok(room) = Arc::clone(&room).acquire_many_owned(places).await else { return };
-        if answers.send(Ok(decide(&judge, &mut given, message, room).await)).await.is_err() {
+        if answers.send(decide(&judge, &mut given, message, room).await).await.is_err() {
             return;
         }
         next = messages.message().await.ok().flatten();

@@ -5,6 +5,7 @@ mod peers;
 mod support;
 mod telling;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drl_host::clock;
@@ -171,18 +172,45 @@ async fn a_stream_can_be_told_who_the_owner_is_instead() {
     let later = v1::CheckStreamRequest { epochs: vec![2, 0, 0], ..message(3, v1::Routing::Here) };
     let messages = vec![message(1, v1::Routing::Any), message(2, v1::Routing::Here), later];
     let mut answers = client.check_stream(tokio_stream::iter(messages)).await.unwrap().into_inner();
-    let anywhere = answers.message().await.unwrap().unwrap();
+    let mut by_number = BTreeMap::new();
+    while let Some(answer) = answers.message().await.unwrap() {
+        by_number.insert(answer.number, answer);
+    }
+    let mut next = |number| by_number.remove(&number).unwrap();
+    let anywhere = next(1);
     assert!(anywhere.outcomes.iter().all(|outcome| outcome & 0x80 != 0) && anywhere.refusals.is_empty());
-    let here = answers.message().await.unwrap().unwrap();
+    let here = next(2);
     assert_eq!((here.outcomes[0] & 0x80, &here.outcomes[1..], here.remaining), (0x80, &[0, 0][..], vec![3, 0, 0]));
     let refused: Vec<_> =
         here.refusals.iter().map(|refusal| (refusal.index, refusal.kind(), &*refusal.owner, refusal.epoch)).collect();
     let not_owner = v1::RefusalKind::NotOwner;
     assert_eq!(refused, [(1, not_owner, "n1", 1), (2, not_owner, "n2", 1)]);
     assert_eq!(here.refusals[0].shard, u32::from(shard(&clients[1]).get()));
-    let behind = answers.message().await.unwrap().unwrap();
+    let behind = next(3);
     assert_eq!(behind.refusals[0].kind(), v1::RefusalKind::Behind, "the client knows of a later owner");
     assert_eq!(behind.error.unwrap().code, i32::from(Code::Unavailable), "no check of it was decided");
+    trio.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_waits_for_another_owner_holds_up_no_other() {
+    let trio = Trio::start().await;
+    trio.set_default(FIVE_PER_HOUR).await;
+    let [mine, moving] = [0, 1].map(|node| clients_of(node).next().unwrap());
+    trio.ownership(1, |ownership| ownership.freeze(&[shard(&moving)]).unwrap());
+    let mut client = RateLimitClient::connect(format!("http://{}", trio.node(0).addresses.grpc)).await.unwrap();
+    let message = |number, client: &str| v1::CheckStreamRequest {
+        number,
+        client_ids: client.as_bytes().to_vec().into(),
+        id_lengths: vec![u32::try_from(client.len()).unwrap()],
+        ..v1::CheckStreamRequest::default()
+    };
+    let messages = vec![message(1, &moving), message(2, &mine)];
+    let mut answers = client.check_stream(tokio_stream::iter(messages)).await.unwrap().into_inner();
+    let first = answers.message().await.unwrap().unwrap();
+    assert_eq!((first.number, first.outcomes[0] & 0x80), (2, 0x80));
+    let second = answers.message().await.unwrap().unwrap();
+    assert_eq!((second.number, second.error.map(|error| error.code)), (1, Some(i32::from(Code::Unavailable))));
     trio.stop().await;
 }
 

@@ -74,7 +74,7 @@ async fn a_message_that_is_sent_again_is_answered_as_it_was_and_charged_once() {
     assert_eq!(second.ask(message(1, 8, 8)).await.remaining, [98]);
     let late = first.ask(message(1, 7, 7)).await;
     assert_eq!(code(&late), Some(i32::from(Code::Aborted)), "it arrives after it was settled: {late:?}");
-    let far = first.ask(message(1, 8 + 64, 8)).await;
+    let far = first.ask(message(1, 8 + 1_024, 8)).await;
     assert_eq!(code(&far), Some(i32::from(Code::InvalidArgument)), "{far:?}");
 
     let other = first.ask(message(2, 8, 8)).await;
