@@ -4,6 +4,7 @@ pub mod access_log;
 pub mod cluster;
 pub mod load;
 pub mod node;
+pub mod pinned;
 pub mod resp;
 pub mod steady;
 pub mod tidy;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use drl_client::{CheckRequest, Connect, RateLimiter};
 use drl_tests::cluster::{Cluster, SOON, Since, eventually, hourly, let_pass};
 use drl_tests::load::{in_force, used};
-use drl_tests::steady::Steady;
+use drl_tests::pinned::Pinned;
+use drl_tests::steady::{Accounts, Steady};
 use tokio::runtime::Runtime;
 
 /// Never reached by what a test asks.
@@ -55,13 +56,38 @@ impl World {
         self.runtime.block_on(used(&self.limiter, client)).unwrap()
     }
 
-    /// Ends the load and looks at what came of it.
-    fn judge(&self, load: Steady, owners_lost: u64) {
-        let accounts = load.stop(&self.runtime).unwrap();
+    /// Clients of their own that ask one node and no other.
+    fn stuck_on(&self, node: usize) -> Pinned {
+        let clients: Vec<String> = (0..CLIENTS).map(|client| format!("stuck-on-{node}-{client}")).collect();
+        Pinned::start(&self.cluster.nodes[node], &clients, PACE).unwrap()
+    }
+
+    /// Ends the load and looks at what came of it. Of how many checks nobody could say anything.
+    fn judge(&self, load: Steady, owners_lost: u64) -> u64 {
+        self.judge_all(&load.stop(&self.runtime).unwrap(), owners_lost)
+    }
+
+    fn judge_all(&self, accounts: &Accounts, owners_lost: u64) -> u64 {
         let (granted, unknown) = accounts.sums();
         println!("{granted} granted, {unknown} unknown, slowest answer {:?}", accounts.slowest());
         accounts.add_up(&self.runtime, &self.limiter, PLENTY, owners_lost).unwrap();
+        unknown
     }
+}
+
+#[test]
+fn a_node_that_leaves_and_comes_back_fails_no_check_and_charges_nobody_twice() {
+    let Some(mut world) = World::start() else { return };
+    let load = world.load();
+    for index in 0..3 {
+        let_pass(Duration::from_millis(500));
+        assert_eq!(world.cluster.nodes.remove(index).terminate().unwrap().code(), Some(0));
+        let back = world.cluster.start_node(index, &world.cluster.etcd.url()).unwrap();
+        world.cluster.nodes.insert(index, back);
+        world.cluster.settle().unwrap();
+        world.cluster.in_sync().unwrap();
+    }
+    assert_eq!(world.judge(load, 0), 0);
 }
 
 #[test]
@@ -83,11 +109,14 @@ fn kill_9_of_each_node_in_turn_and_back_denies_nobody_and_lets_nobody_over() {
 fn a_node_that_is_paused_past_its_session_and_goes_on_admits_nothing_of_what_others_took_over() {
     let Some(world) = World::start() else { return };
     let load = world.load();
-    for node in &world.cluster.nodes {
+    for (index, node) in world.cluster.nodes.iter().enumerate() {
+        let stuck = world.stuck_on(index);
+        let_pass(Duration::from_millis(500));
         node.signal("STOP").unwrap();
         let_pass(Duration::from_secs(8));
         node.signal("CONT").unwrap();
         world.cluster.in_sync().unwrap();
+        world.judge_all(&stuck.stop().unwrap(), 1);
     }
     world.judge(load, 3);
 }
@@ -95,12 +124,14 @@ fn a_node_that_is_paused_past_its_session_and_goes_on_admits_nothing_of_what_oth
 #[test]
 fn a_node_that_is_paused_past_its_authority_begins_anew_and_nothing_is_lost() {
     let Some(world) = World::start() else { return };
-    let load = world.load();
+    let (load, stuck) = (world.load(), world.stuck_on(1));
+    let_pass(Duration::from_millis(500));
     world.cluster.nodes[1].signal("STOP").unwrap();
     let_pass(Duration::from_secs(70));
     world.cluster.nodes[1].signal("CONT").unwrap();
     world.cluster.in_sync().unwrap();
     world.cluster.settle().unwrap();
+    world.judge_all(&stuck.stop().unwrap(), 1);
     world.judge(load, 1);
 }
 

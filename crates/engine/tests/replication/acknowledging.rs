@@ -36,7 +36,7 @@ fn what_was_acknowledged_comes_back_from_the_followers_journal() {
 }
 
 #[test]
-fn the_last_part_of_a_snapshot_is_acknowledged_only_when_the_marker_is_on_disk() {
+fn a_copy_is_near_only_when_its_marker_is_on_disk_and_no_other_shard_waits_for_that() {
     let mut ledgers = Ledgers::new();
     ledgers.marks = false;
     ledgers.own(1, S, 5);
@@ -47,14 +47,18 @@ fn the_last_part_of_a_snapshot_is_acknowledged_only_when_the_marker_is_on_disk()
     assert!(ledgers.take_news(2).contains(&News::Seeded { shard: S, epoch: Epoch(5) }));
     ledgers.live(1_000);
     ledgers.settle();
-    assert!(!ledgers.take_news(1).contains(&near), "journaled, sent again, and still not acknowledged");
+    assert!(!ledgers.take_news(1).contains(&near), "journaled, acknowledged, and named as one that does not count");
+    let commit = ledgers.charge(1, S, 1).unwrap();
+    ledgers.settle();
+    assert!(ledgers.ledger(1).lags().all(|(_, lag)| lag.frames == 0), "what came behind it is acknowledged");
+    assert!(ledgers.is_released(1, S, commit));
     ledgers.obey(2, Order::CopyCounts { shard: S });
     ledgers.live(200);
     assert!(ledgers.take_news(1).contains(&near));
 }
 
 #[test]
-fn a_copy_that_is_left_before_its_marker_is_on_disk_is_refused_with_the_frame_that_completed_it() {
+fn a_copy_that_is_left_before_its_marker_is_on_disk_is_refused() {
     let mut ledgers = Ledgers::new();
     ledgers.marks = false;
     ledgers.own(1, S, 5);
