@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::cluster::http;
+use crate::cluster::{SOON, eventually, http};
 use crate::resp::Connection;
 
 /// A running node.
@@ -165,6 +165,24 @@ impl Node {
         ensure!(killed.success(), "kill -TERM failed");
         Ok(self.process.wait()?)
     }
+}
+
+/// Runs a node that is to end by itself: its exit code, and its log.
+///
+/// # Errors
+/// It does not end within [`SOON`].
+pub fn serve_to_the_end(data_dir: &Path, flags: &[&str]) -> Result<(Option<i32>, String)> {
+    let mut drl = Command::new(drl_binary()?);
+    drl.arg("serve").arg("--data-dir").arg(data_dir).args(["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]);
+    let mut process = drl.args(flags).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let ended = eventually("the node ends", SOON, || Ok(process.try_wait()?));
+    if ended.is_err() {
+        process.kill()?;
+    }
+    let output = process.wait_with_output()?;
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    ended.with_context(|| log.clone())?;
+    Ok((output.status.code(), log))
 }
 
 impl Drop for Node {

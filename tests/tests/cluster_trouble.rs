@@ -2,29 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use drl_test_etcd::{Proxy, Server};
 use drl_tests::cluster::{Cluster, SOON, Since, check, eventually, hourly, http};
-use drl_tests::node::{Node, drl_binary};
+use drl_tests::node::{Node, serve_to_the_end};
 
 /// Runs `drl serve` until it ends by itself; its exit code and its log.
-fn serve_to_the_end(dir: &Path, flags: &[&str]) -> (Option<i32>, String) {
-    let mut drl = Command::new(drl_binary().unwrap());
-    drl.arg("serve").arg("--data-dir").arg(dir).args(["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]);
-    let mut process = drl.args(flags).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let ended = eventually("the node ends", SOON, || Ok(process.try_wait()?));
-    if ended.is_err() {
-        process.kill().unwrap();
-    }
-    let output = process.wait_with_output().unwrap();
-    let log = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(ended.is_ok(), "it did not end: {log}");
-    (output.status.code(), log)
-}
-
 fn allowed(node: &Node, client: &str, checks: usize) -> usize {
     let mut connection = node.resp().unwrap();
     (0..checks).filter(|_| check(&mut connection, client).unwrap()).count()
@@ -40,7 +24,7 @@ fn a_node_with_another_shard_count_or_authority_is_told_what_the_cluster_has() {
         (["--unknown-client", "allow"], "leave --unknown-client out"),
     ] {
         let etcd = ["--etcd", &url, "--node-id", "n4"];
-        let (code, log) = serve_to_the_end(&work.path().join("n4"), &[&etcd[..], &flags].concat());
+        let (code, log) = serve_to_the_end(&work.path().join("n4"), &[&etcd[..], &flags].concat()).unwrap();
         assert_eq!(code, Some(1), "{log}");
         assert!(log.contains(said), "{log}");
     }
@@ -52,7 +36,7 @@ fn what_is_no_etcd_and_an_etcd_that_asks_for_a_password_end_a_node_and_one_that_
     let Some(mut cluster) = Cluster::start(&[]).unwrap() else { return };
     let work = tempfile::tempdir().unwrap();
     let no_etcd = format!("http://{}", cluster.nodes[0].address("grpc").unwrap());
-    let (code, log) = serve_to_the_end(&work.path().join("n4"), &["--etcd", &no_etcd, "--node-id", "n4"]);
+    let (code, log) = serve_to_the_end(&work.path().join("n4"), &["--etcd", &no_etcd, "--node-id", "n4"]).unwrap();
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("answers, but not as etcd"), "{log}");
 
@@ -74,7 +58,7 @@ fn what_is_no_etcd_and_an_etcd_that_asks_for_a_password_end_a_node_and_one_that_
     {
         cluster.etcd.etcdctl(arguments).unwrap();
     }
-    let (code, log) = serve_to_the_end(&work.path().join("n6"), &["--etcd", &etcd, "--node-id", "n6"]);
+    let (code, log) = serve_to_the_end(&work.path().join("n6"), &["--etcd", &etcd, "--node-id", "n6"]).unwrap();
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("asks for a password: give --etcd-user"), "{log}");
 }
@@ -89,10 +73,10 @@ fn a_directory_of_one_cluster_is_refused_by_another_of_the_same_name_and_loses_n
     let one = cluster.nodes.remove(0);
     one.kill_9().unwrap();
     let dir = cluster.directory(0);
-    let (code, log) = serve_to_the_end(&dir, &["--etcd", &other.url(), "--node-id", "n1"]);
+    let (code, log) = serve_to_the_end(&dir, &["--etcd", &other.url(), "--node-id", "n1"]).unwrap();
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("another etcd cluster") || log.contains("an earlier cluster"), "{log}");
-    let (code, log) = serve_to_the_end(&dir, &["--node-id", "n1"]);
+    let (code, log) = serve_to_the_end(&dir, &["--node-id", "n1"]).unwrap();
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("belongs to cluster \"default\": start with --etcd"), "{log}");
     assert!(!log.contains("ERROR"), "no false alarm: {log}");
@@ -125,7 +109,7 @@ fn an_etcd_that_was_restored_from_an_older_backup_stops_every_node() {
     cluster.nodes.clear();
     for index in 0..3 {
         let (etcd, id) = (cluster.etcd.url(), format!("n{}", index + 1));
-        let (code, log) = serve_to_the_end(&cluster.directory(index), &["--etcd", &etcd, "--node-id", &id]);
+        let (code, log) = serve_to_the_end(&cluster.directory(index), &["--etcd", &etcd, "--node-id", &id]).unwrap();
         assert_eq!(code, Some(1), "it is still known after a restart: {log}");
         assert!(log.contains("give etcd its newest data back"), "{log}");
     }
@@ -159,7 +143,7 @@ fn of_two_nodes_with_one_name_the_second_ends_and_the_first_goes_on() {
     let Some(cluster) = Cluster::start(&[]).unwrap() else { return };
     let work = tempfile::tempdir().unwrap();
     let etcd = cluster.etcd.url();
-    let (code, log) = serve_to_the_end(&work.path().join("twin"), &["--etcd", &etcd, "--node-id", "n1"]);
+    let (code, log) = serve_to_the_end(&work.path().join("twin"), &["--etcd", &etcd, "--node-id", "n1"]).unwrap();
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("node id in use"), "{log}");
     cluster.settle().unwrap();
