@@ -22,6 +22,10 @@ pub const REPLICATION_FRAMES_SEEDING_MAX: usize = REPLICATION_FRAMES_IN_FLIGHT_M
 /// How long frames stay unacknowledged before they are sent again, in milliseconds.
 pub const REPLICATION_RESEND_MILLIS: u64 = 150;
 
+/// How long a copy may beat and acknowledge nothing of what it was sent, in milliseconds. A disk that takes seconds is broken, and its owner
+/// admits nothing meanwhile; one that is slow acknowledges something, and is waited for.
+pub const REPLICATION_STALL_MILLIS: u64 = 5_000;
+
 /// Rows in one part of a snapshot, about: 4,096 rows of a hundred bytes are a message that others do not wait long for.
 pub const SNAPSHOT_ROWS_PER_PART: usize = 4_096;
 

@@ -154,8 +154,13 @@ impl<B: Bugs> Ledger<B> {
         let Some(pair) = self.peers.pairs.get_mut(from).filter(|pair| pair.outgoing.was_taken(stream)) else { return };
         pair.outgoing = Outgoing::new(begins);
         self.congest();
+        self.give_up_copies(from);
+    }
+
+    /// Nothing counts as acknowledged any more by the copies there; replies wait until records do without them.
+    pub(crate) fn give_up_copies(&mut self, there: &Holder) {
         for held in &mut self.shards {
-            for target in held.targets.iter_mut().filter(|target| target.to == *from && target.gets_sections()) {
+            for target in held.targets.iter_mut().filter(|target| target.to == *there && target.gets_sections()) {
                 target.is_broken = true;
                 self.restless.insert(held.id);
             }

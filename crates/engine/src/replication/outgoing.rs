@@ -2,12 +2,16 @@
 //!
 //! Rule (protocol, epoch rule 1 and section 5): an acknowledgement names both lifetimes and covers every frame up to its number. What
 //! is not acknowledged is sent again, the same bytes under the same number. A lifetime that does not acknowledge fills its window,
-//! and then the owner decides nothing more for the shards that wait for it (`excerpts.rs`): back-pressure, not memory.
+//! and then the owner decides nothing more for the shards that wait for it (`excerpts.rs`): back-pressure, not memory. One that acknowledges
+//! nothing at all for 5 s is given up, also when it beats.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use drl_core::caps::{REPLICATION_FRAMES_IN_FLIGHT_MAX, REPLICATION_FRAMES_SEEDING_MAX, REPLICATION_RESEND_MILLIS};
+use drl_core::caps::{
+    REPLICATION_FRAMES_IN_FLIGHT_MAX, REPLICATION_FRAMES_SEEDING_MAX, REPLICATION_RESEND_MILLIS,
+    REPLICATION_STALL_MILLIS,
+};
 use drl_core::{CommitNo, Nanos, ShardId};
 
 use super::message::{Ack, PeerFrame};
@@ -23,6 +27,8 @@ pub(crate) struct Outgoing {
     unmarked: BTreeSet<ShardId>,
     /// When anything was acknowledged or sent again last.
     moved: Nanos,
+    /// Since when nothing was acknowledged of what was sent.
+    waits_since: Nanos,
 }
 
 #[derive(Debug, Clone)]
@@ -62,7 +68,7 @@ impl Outgoing {
 
     pub(crate) fn send(&mut self, payload: Arc<[u8]>, commit: CommitNo, now: Nanos) -> PeerFrame {
         if self.unacked.is_empty() {
-            self.moved = now;
+            (self.moved, self.waits_since) = (now, now);
         }
         self.last += 1;
         let frame = PeerFrame { stream: self.stream, number: self.last, payload };
@@ -96,7 +102,7 @@ impl Outgoing {
             self.unmarked.retain(|shard| ack.unmarked.contains(shard));
             return false;
         }
-        (self.acked, self.moved) = (ack.number, now);
+        (self.acked, self.moved, self.waits_since) = (ack.number, now, now);
         self.unmarked = ack.unmarked.iter().copied().collect();
         while self.unacked.front().is_some_and(|sent| sent.frame.number <= ack.number) {
             self.unacked.pop_front();
@@ -112,6 +118,17 @@ impl Outgoing {
     /// Whether every frame that was sent with this commit or before is acknowledged.
     pub(crate) fn covers(&self, commit: CommitNo) -> bool {
         self.unacked.front().is_none_or(|sent| sent.commit > commit)
+    }
+
+    /// Whether nothing is acknowledged for so long that nothing will be.
+    pub(crate) fn is_stalled(&self, now: Nanos) -> bool {
+        let patience = Nanos::from_millis(REPLICATION_STALL_MILLIS).0;
+        !self.unacked.is_empty() && self.waits_since.0.saturating_add(patience) < now.0
+    }
+
+    /// Waits from now on: this process was not there to hear anything.
+    pub(crate) const fn forgive(&mut self, now: Nanos) {
+        self.waits_since = now;
     }
 
     /// What is to be sent again, because nothing moved for a while.

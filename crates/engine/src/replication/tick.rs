@@ -22,7 +22,9 @@ impl<B: Bugs> Ledger<B> {
             let Some(pair) = self.peers.pairs.get_mut(&holder) else { continue };
             if is_starved {
                 pair.ear.forgive(now);
+                pair.outgoing.forgive(now);
             }
+            let is_stalled = pair.outgoing.is_stalled(now);
             let (again, silence, heard) = (pair.outgoing.again(now), pair.ear.news(now), pair.ear.heard());
             if let Some(silence) = silence {
                 self.peers.tell(News::Silence { of: holder.clone(), silence, heard });
@@ -30,6 +32,9 @@ impl<B: Bugs> Ledger<B> {
             self.peers.say(&holder, Body::Beat(Beat { asks: true, boottime: now }));
             for frame in again {
                 self.peers.say(&holder, Body::Frame(frame));
+            }
+            if is_stalled {
+                self.give_up_copies(&holder);
             }
         }
         self.invite_again(now);

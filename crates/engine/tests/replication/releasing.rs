@@ -147,6 +147,39 @@ fn a_copy_that_stalls_makes_its_shard_answer_busy_and_takes_no_more_memory() {
 }
 
 #[test]
+fn a_copy_that_beats_and_acknowledges_nothing_is_given_up_after_five_seconds() {
+    let mut ledgers = Ledgers::in_sync();
+    ledgers.live(200);
+    let commit = ledgers.charge(1, S, 1).unwrap();
+    ledgers.commit(1);
+    let broken = News::Broken { shard: S, to: n(2) };
+    ledgers.live(4_900);
+    assert!(!ledgers.take_news(1).contains(&broken));
+    ledgers.live(300);
+    assert!(ledgers.take_news(1).contains(&broken));
+    assert!(!ledgers.is_released(1, S, commit), "until the record does without it");
+    ledgers.obey(1, Order::Advance { shard: S, epoch: Epoch(6), keep: None });
+    assert!(ledgers.is_released(1, S, commit));
+}
+
+#[test]
+fn a_copy_that_is_slow_is_waited_for_and_so_is_one_that_an_owner_who_stood_still_could_not_hear() {
+    let mut ledgers = Ledgers::in_sync();
+    for _ in 0..8 {
+        ledgers.charge(1, S, 1).unwrap();
+        ledgers.commit(1);
+        ledgers.live(4_000);
+        ledgers.commit(2);
+        ledgers.deliver();
+    }
+    ledgers.charge(1, S, 1).unwrap();
+    ledgers.commit(1);
+    ledgers.pass(60_000);
+    ledgers.live(1_000);
+    assert!(!ledgers.take_news(1).contains(&News::Broken { shard: S, to: n(2) }));
+}
+
+#[test]
 fn a_copy_that_nobody_waits_for_and_that_stalls_is_given_up() {
     let mut ledgers = Ledgers::seeded();
     for _ in 0..=REPLICATION_FRAMES_IN_FLIGHT_MAX {
