@@ -92,7 +92,7 @@ impl<B: Bugs> NodeAgent<B> {
         }
         let (record, gone) = (record.taken_cold_by(self.myself()), record.fences().cloned().collect::<Vec<_>>());
         let wants = self.is_planned_for_lost(shard, &gone);
-        wants.then(|| Claim { shard, origin: Origin::Cold, record, changed, gone })
+        wants.then_some(Claim { shard, origin: Origin::Cold, record, changed, gone })
     }
 
     fn resume_origin(&self, shard: ShardId, record: &ShardRecord) -> Option<Origin> {
@@ -121,19 +121,19 @@ impl<B: Bugs> NodeAgent<B> {
         self.plan().and_then(|plan| plan.get(shard)).is_some_and(|seats| seats.owner.as_ref() == Some(&me))
     }
 
-    /// Whether the plan names this node, or somebody who came when `gone` were gone already and this node without those.
+    /// Whether the plan names this node, when those are passed over who joined when `gone` were gone already. They are passed over one by
+    /// one, as the plan names them: then nodes that saw somebody join a moment earlier or later than others still come to the same one.
     fn is_planned_for_lost(&mut self, shard: ShardId, gone: &[Holder]) -> bool {
-        // A later session of its own has forgotten nothing.
-        let mut later = self.absences.joined_after(gone);
-        later.remove(&self.me);
-        let planned = self.plan().and_then(|plan| plan.get(shard)).and_then(|seats| seats.owner.clone());
-        match planned {
-            Some(owner) if later.contains(&owner) => {
-                let me = self.me.clone();
-                let plan = self.plan_without(&later);
-                plan.and_then(|plan| plan.get(shard)).is_some_and(|seats| seats.owner.as_ref() == Some(&me))
+        let later = self.absences.joined_after(gone);
+        let mut passed_over = BTreeSet::new();
+        loop {
+            let plan = if passed_over.is_empty() { self.plan() } else { self.plan_without(&passed_over) };
+            match plan.and_then(|plan| plan.get(shard)).and_then(|seats| seats.owner.clone()) {
+                // A later session of its own has forgotten nothing.
+                Some(owner) if owner == self.me => return true,
+                Some(owner) if later.contains(&owner) && passed_over.insert(owner.clone()) => {}
+                _ => return false,
             }
-            planned => planned.as_ref() == Some(&self.me),
         }
     }
 

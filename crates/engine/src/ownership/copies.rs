@@ -41,6 +41,6 @@ impl<B: Bugs> NodeAgent<B> {
             _ => seats.follower.filter(|follower| *follower != self.me)?,
         };
         let generation = self.known.node(&node)?.generation;
-        Some(Holder { node, generation })
+        Some(Holder { generation, node })
     }
 }

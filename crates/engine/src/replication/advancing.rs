@@ -42,10 +42,17 @@ impl<B: Bugs> Ledger<B> {
         }
     }
 
-    /// Wants a copy of a shard there.
+    /// Wants a copy of a shard there. The first one begins another stream: as long as there was none, the other side may have forgotten
+    /// what it took of an earlier one, and would say so only when a frame comes.
     pub(crate) fn seat(&mut self, shard: ShardId, to: &Holder, start: Start, now: Nanos) {
         self.unseat(shard, to);
-        self.peers.pair(to, now).ear.forgive(now);
+        let is_first = !self.shards.iter().any(|held| held.targets.iter().any(|target| target.to == *to));
+        let begins = self.peers.attempt();
+        let pair = self.peers.pair(to, now);
+        pair.ear.forgive(now);
+        if is_first {
+            pair.outgoing = Outgoing::new(begins);
+        }
         let attempt = self.peers.attempt();
         self.shards[shard.index()].targets.push(Target { invited: now, ..Target::new(to.clone(), start, attempt) });
         self.restless.insert(shard);

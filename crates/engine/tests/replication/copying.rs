@@ -96,3 +96,20 @@ fn a_lifetime_that_has_forgotten_a_stream_says_so_instead_of_waiting_for_its_beg
     let _ = ledgers.give(from_owner(frame.clone()));
     assert_eq!(ledgers.letters(), [letter(n(2), n(1), Body::Lost { stream: frame.stream })]);
 }
+
+#[test]
+fn the_first_copy_on_a_node_begins_another_stream_because_that_node_may_have_forgotten_the_one_before() {
+    let mut ledgers = Ledgers::in_sync();
+    ledgers.obey(1, Order::Unseat { shard: S, to: n(2) });
+    ledgers.obey(2, Order::Unfollow { shard: S });
+    for _ in 0..9 {
+        ledgers.pass(100);
+        ledgers.tick(2);
+        ledgers.letters();
+    }
+    ledgers.take_news(1);
+    ledgers.seat(1, 2, Start::Anew);
+    let news = ledgers.take_news(1);
+    assert!(news.contains(&News::Near { shard: S, to: n(2) }), "{news:?}");
+    assert!(!news.contains(&News::Broken { shard: S, to: n(2) }), "{news:?}");
+}
