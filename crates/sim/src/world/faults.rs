@@ -189,6 +189,9 @@ impl World {
                 let to = To { node, run: process.run };
                 self.queue.plan(self.now, Happening::Agent { to, event: Event::WatchBroken });
             }
+            if let Some(run) = machine.process.as_ref().map(|process| process.run) {
+                self.tell_policies(To { node, run }, self.policies);
+            }
             self.queue.plan(self.now, Happening::Start(node));
         }
         self.etcd_down_until = self.etcd_down_until.min(self.now);

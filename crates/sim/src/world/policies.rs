@@ -29,7 +29,7 @@ impl World {
         self.plan_policy_change();
     }
 
-    fn tell_policies(&mut self, to: To, revision: u64) {
+    pub(crate) fn tell_policies(&mut self, to: To, revision: u64) {
         let longest = if self.healed { 50 * MILLIS } else { self.swarm.policy_delay_max };
         let at = self.now + self.random.below(longest);
         self.queue.plan(at, Happening::Policies { to, revision });

@@ -70,15 +70,19 @@ impl World {
         }
     }
 
-    /// Whom the ring names as owner, if that one can take a shard over; without those who joined when others waited already, if it names
-    /// one of them and somebody else is there.
+    /// Whom the ring names as owner, passing over those who joined when others waited already, as long as anybody is left; if that one can
+    /// take a shard over.
     fn taker(&mut self, shard: ShardId, evidence: &Fences) -> Option<Holder> {
         let later = self.truth.joined_after(shard, evidence, self.now);
-        let named = self.named(shard, &[])?;
-        let is_later = later.iter().any(|node| self.machines[*node].id == named);
-        let named = if is_later { self.named(shard, &later).unwrap_or(named) } else { named };
-        let entry = self.etcd.stands(&named).0.filter(|entry| !entry.draining)?;
-        let holder = Holder { node: named, generation: entry.generation };
+        let first = self.named(shard, &[])?;
+        let (mut named, mut passed_over) = (Some(first.clone()), Vec::new());
+        while let Some(node) = later.iter().find(|node| named.as_ref() == Some(&self.machines[**node].id)) {
+            passed_over.push(*node);
+            named = self.named(shard, &passed_over);
+        }
+        let node = named.unwrap_or(first);
+        let entry = self.etcd.stands(&node).0.filter(|entry| !entry.draining)?;
+        let holder = Holder { node, generation: entry.generation };
         self.runs(&holder).then_some(holder)
     }
 
