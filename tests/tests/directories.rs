@@ -85,7 +85,7 @@ impl SmallDisk {
     fn fill(&self) -> PathBuf {
         let filler = self.0.join("filler");
         let mut file = std::fs::File::create(&filler).unwrap();
-        while file.write_all(&[0; 65_536]).is_ok() {}
+        while file.write_all(&[0; 16_384]).is_ok() {}
         while file.write_all(&[0]).is_ok() {}
         filler
     }

@@ -234,7 +234,7 @@ impl TestSender {
 pub(super) fn placed(at: &[(&str, SocketAddr)]) -> Arc<Placement> {
     let node = |(name, address): &(&str, SocketAddr)| {
         let addresses = NodeAddresses { grpc: address.to_string(), ..NodeAddresses::default() };
-        let Holder { node, generation } = holder(name);
+        let Holder { generation, node } = holder(name);
         (node, Node { generation, addresses, version: String::new(), draining: false })
     };
     Arc::new(Placement { nodes: at.iter().map(node).collect(), ..Placement::default() })
