@@ -15,7 +15,7 @@ use drl_engine::replication::{News, Silence};
 use drl_host::{Ownership, Signal};
 use rand::Rng;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 
 use crate::book::Book;
 use crate::documents;
@@ -88,7 +88,7 @@ impl Driver {
     pub(crate) async fn run(mut self, started: Event) {
         let mut events = vec![started];
         loop {
-            let looked = Instant::now();
+            let looked = self.ownership.now().boottime;
             if !events.is_empty() {
                 self.step(std::mem::take(&mut events));
             }
@@ -105,7 +105,9 @@ impl Driver {
                 }
             };
             // What comes after a while of silence does not wait.
-            sleep_until(looked + LOOK_EVERY).await;
+            let since = Nanos(self.ownership.now().boottime.0.saturating_sub(looked.0));
+            let left = LOOK_EVERY.saturating_sub(Duration::from(since));
+            let _ = timeout(left, std::future::pending::<()>()).await;
             while let Some(input) = next {
                 if matches!(input, Input::Leave) {
                     return self.end().await;
