@@ -8,7 +8,6 @@ use drl_test_etcd::{Proxy, Server};
 use drl_tests::cluster::{Cluster, SOON, Since, check, eventually, hourly, http};
 use drl_tests::node::{Node, serve_to_the_end};
 
-/// Runs `drl serve` until it ends by itself; its exit code and its log.
 fn allowed(node: &Node, client: &str, checks: usize) -> usize {
     let mut connection = node.resp().unwrap();
     (0..checks).filter(|_| check(&mut connection, client).unwrap()).count()

@@ -209,13 +209,19 @@ fn a_reply_does_not_leave_after_the_deadline_or_under_another_owner() {
     assert!(!may_leave(&mut ledgers, 5, commit));
 }
 
-/// A charge that is acknowledged, in a shard that is handed over after that. Nobody has looked at its reply meanwhile.
-fn handed_over() -> (Ledgers, CommitNo) {
-    let mut ledgers = Ledgers::in_sync();
+/// A charge in the owner's journal, the last one before its shard is handed over.
+fn charge_and_freeze(ledgers: &mut Ledgers) -> CommitNo {
     let commit = ledgers.charge(1, S, 1).unwrap();
     ledgers.ledger(1).freeze(S);
     ledgers.obey(1, Order::Flush { shard: S });
     ledgers.commit(1);
+    commit
+}
+
+/// A charge that is acknowledged, in a shard that is handed over after that. Nobody has looked at its reply meanwhile.
+fn handed_over() -> (Ledgers, CommitNo) {
+    let mut ledgers = Ledgers::in_sync();
+    let commit = charge_and_freeze(&mut ledgers);
     ledgers.settle();
     ledgers.ledger(1).close(S, elsewhere());
     (ledgers, commit)
@@ -248,10 +254,7 @@ fn what_was_handed_over_does_not_leave_after_the_deadline_or_in_another_lifetime
 #[test]
 fn what_was_not_acknowledged_does_not_leave_when_its_shard_is_taken_over() {
     let mut ledgers = Ledgers::in_sync();
-    let commit = ledgers.charge(1, S, 1).unwrap();
-    ledgers.ledger(1).freeze(S);
-    ledgers.obey(1, Order::Flush { shard: S });
-    ledgers.commit(1);
+    let commit = charge_and_freeze(&mut ledgers);
     ledgers.ledger(1).close(S, elsewhere());
     assert!(!may_leave(&mut ledgers, 5, commit), "its frame is under way");
 }
@@ -260,10 +263,7 @@ fn what_was_not_acknowledged_does_not_leave_when_its_shard_is_taken_over() {
 fn what_a_solo_owner_decided_does_not_leave_when_somebody_else_owns_its_shard() {
     let mut ledgers = Ledgers::new();
     ledgers.own(1, S, 5);
-    let commit = ledgers.charge(1, S, 1).unwrap();
-    ledgers.ledger(1).freeze(S);
-    ledgers.obey(1, Order::Flush { shard: S });
-    ledgers.commit(1);
+    let commit = charge_and_freeze(&mut ledgers);
     ledgers.settle();
     ledgers.ledger(1).close(S, elsewhere());
     assert!(!may_leave(&mut ledgers, 5, commit), "no copy has it");
