@@ -185,9 +185,7 @@ impl Cluster {
     /// # Errors
     /// etcd does not answer, or a record is no JSON.
     pub fn records(&self) -> Result<Vec<Value>> {
-        let records = self.etcd.etcdctl(&["get", "--prefix", "/drl/default/shards/", "--print-value-only"])?;
-        let lines = records.lines().filter(|line| !line.is_empty());
-        lines.map(|record| Ok(serde_json::from_str(record)?)).collect()
+        records(&self.etcd)
     }
 
     /// How many records name each node, as they stand in etcd.
@@ -256,6 +254,16 @@ impl Cluster {
         let status: Value = serde_json::from_str(&status)?;
         status[0]["Status"]["header"]["revision"].as_u64().context("no revision")
     }
+}
+
+/// The records of all shards of the cluster called `default`.
+///
+/// # Errors
+/// etcd does not answer, or a record is no JSON.
+pub fn records(etcd: &Server) -> Result<Vec<Value>> {
+    let records = etcd.etcdctl(&["get", "--prefix", "/drl/default/shards/", "--print-value-only"])?;
+    let lines = records.lines().filter(|line| !line.is_empty());
+    lines.map(|record| Ok(serde_json::from_str(record)?)).collect()
 }
 
 /// A policy of so many requests an hour.

@@ -2,6 +2,7 @@
 
 pub mod access_log;
 pub mod cluster;
+pub mod disk;
 pub mod load;
 pub mod node;
 pub mod pinned;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -10,6 +10,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::cluster::{SOON, eventually, http};
 use crate::resp::Connection;
+
+/// Free ports of loopback.
+const LOOPBACK: [SocketAddr; 3] = [SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0); 3];
 
 /// A running node.
 pub struct Node {
@@ -23,14 +26,14 @@ pub struct Node {
 /// # Errors
 /// It was not built; `tests/run` builds it first.
 pub fn drl_binary() -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let built = test.ancestors().nth(2).context("no target directory")?.join("drl");
-    ensure!(
-        built.exists(),
-        "{} is missing: run `cargo build --release --bin drl` first, or tests/run",
-        built.display()
-    );
-    Ok(built)
+    built("drl").context("drl is missing: run `cargo build --release --bin drl` first, or tests/run")
+}
+
+/// A program that was built beside this one, or beside this test.
+#[must_use]
+pub fn built(program: &str) -> Option<PathBuf> {
+    let this = std::env::current_exe().ok()?;
+    this.ancestors().skip(1).take(2).map(|directory| directory.join(program)).find(|built| built.is_file())
 }
 
 impl Node {
@@ -39,7 +42,7 @@ impl Node {
     /// # Errors
     /// It ended before it was ready; the error holds its log.
     pub fn start(data_dir: &Path, extra: &[&str]) -> Result<Self> {
-        Self::spawn(Command::new(drl_binary()?), data_dir, extra)
+        Self::launch(Command::new(drl_binary()?), LOOPBACK, data_dir, extra)
     }
 
     /// As [`Node::start`], with no more than `files` open files (`prlimit`, from util-linux).
@@ -49,19 +52,24 @@ impl Node {
     pub fn start_with_files(data_dir: &Path, files: u64) -> Result<Self> {
         let mut command = Command::new("prlimit");
         command.arg(format!("--nofile={files}:{files}")).arg(drl_binary()?);
-        Self::spawn(command, data_dir, &[])
+        Self::launch(command, LOOPBACK, data_dir, &[])
     }
 
-    /// Runs `drl`, a command that ends with the path of the program, and waits until the node is ready.
-    fn spawn(mut drl: Command, data_dir: &Path, extra: &[&str]) -> Result<Self> {
+    /// Runs `drl`, a command that ends with the path of the program, with its gRPC, HTTP and RESP doors there (port 0: any that is free), and
+    /// waits until the node is ready.
+    ///
+    /// # Errors
+    /// As for [`Node::start`].
+    pub fn launch(mut drl: Command, doors: [SocketAddr; 3], data_dir: &Path, extra: &[&str]) -> Result<Self> {
         let log = data_dir.with_extension("log");
         let log_file = std::fs::File::options().create(true).append(true).open(&log)?;
-        let loopback = ["--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--resp-listen", "127.0.0.1:0"];
+        let [grpc, http, resp] = doors.map(|door| door.to_string());
+        let doors = ["--listen", &grpc, "--http-listen", &http, "--resp-listen", &resp];
         let mut process = drl
             .arg("serve")
             .arg("--data-dir")
             .arg(data_dir)
-            .args(loopback)
+            .args(doors)
             .args(extra)
             .stdout(Stdio::piped())
             .stderr(log_file)

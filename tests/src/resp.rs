@@ -49,9 +49,18 @@ impl Connection {
     /// # Errors
     /// Nobody listens there.
     pub fn open(address: SocketAddr) -> Result<Self> {
-        let writer = TcpStream::connect(address).with_context(|| format!("connect to {address}"))?;
+        Self::open_within(address, REPLY_DEADLINE)
+    }
+
+    /// As [`Connection::open`]; connecting, and each wait for a reply, takes at most so long.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    pub fn open_within(address: SocketAddr, deadline: Duration) -> Result<Self> {
+        let connected = TcpStream::connect_timeout(&address, deadline);
+        let writer = connected.with_context(|| format!("connect to {address}"))?;
         writer.set_nodelay(true)?;
-        writer.set_read_timeout(Some(REPLY_DEADLINE))?;
+        writer.set_read_timeout(Some(deadline))?;
         Ok(Self { reader: BufReader::new(writer.try_clone()?), writer, unread: 0 })
     }
 

@@ -2,13 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use drl_client::{Connect, RateLimiter};
 use drl_tests::cluster::{Cluster, SOON, check, eventually, hourly, let_pass};
+use drl_tests::disk::SmallDisk;
 use drl_tests::load::in_force;
 use drl_tests::node::{Node, serve_to_the_end};
 use drl_tests::steady::Steady;
@@ -66,51 +65,19 @@ fn a_copied_directory_is_nobody_elses_and_what_it_lacks_is_not_forgotten() {
     assert_eq!(allowed(&cluster.nodes[0], 10), 24 * 3, "exactly what was left");
 }
 
-/// A small file system in memory, until it is dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// `None` where nothing may be mounted.
-    fn mount(at: &Path) -> Option<Self> {
-        std::fs::create_dir_all(at).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=96m", "tmpfs"]).arg(at).status().unwrap();
-        if !mounted.success() {
-            println!("SKIPPED: nothing may be mounted here, so no disk fills up");
-            return None;
-        }
-        Some(Self(at.to_owned()))
-    }
-
-    /// Leaves no room.
-    fn fill(&self) -> PathBuf {
-        let filler = self.0.join("filler");
-        let mut file = std::fs::File::create(&filler).unwrap();
-        while file.write_all(&[0; 16_384]).is_ok() {}
-        while file.write_all(&[0]).is_ok() {}
-        filler
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Also while the test panics and its node still holds files there.
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
-
 #[test]
 fn a_node_whose_disk_is_full_ends_and_its_clients_neither_lose_nor_gain() {
     let Some((mut cluster, runtime, limiter)) = cluster(PLENTY) else { return };
     assert_eq!(cluster.nodes.pop().unwrap().terminate().unwrap().code(), Some(0));
     std::fs::remove_dir_all(cluster.directory(2)).unwrap();
-    let Some(disk) = SmallDisk::mount(&cluster.directory(2)) else { return };
+    let Some(disk) = SmallDisk::mount(&cluster.directory(2), 96).unwrap() else { return };
     let small = cluster.start_node(2, &cluster.etcd.url()).unwrap();
     cluster.nodes.push(small);
     cluster.settle().unwrap();
     cluster.in_sync().unwrap();
     let load = Steady::start(&runtime, &limiter, &clients(), Duration::from_millis(10));
     let_pass(Duration::from_millis(500));
-    let filler = disk.fill();
+    let filler = disk.fill().unwrap();
     eventually("nobody relies on it", SOON, || {
         let names = |record: &serde_json::Value| ["owner", "follower"].map(|role| record[role]["node"] == "n3");
         let records = cluster.records()?;

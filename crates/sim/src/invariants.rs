@@ -5,11 +5,11 @@
 //! | I1 | `invariants/one_owner.rs` |
 //! | I2 | `invariants/promises.rs` |
 //! | I3, L2, owner and follower compared | `invariants/copies.rs` |
-//! | I4, I4t | `invariants/limits.rs` (in shard time), `invariants/real_time.rs` (by a clock that nobody has) |
+//! | I4, I4t | `invariants/limits.rs` (in shard time), `invariants/real_time.rs` (by a clock that nobody has), both by `history/over.rs` |
 //! | I5 | `invariants/time_order.rs` |
 //! | I6 | `invariants/take_over.rs` |
 //! | I7 | `invariants/deadline.rs` |
-//! | I9 | `invariants/denials.rs` |
+//! | I9 | `invariants/denials.rs`, by `history/needless.rs` |
 //! | I10 | `invariants/records.rs` |
 //! | L1, L4 | `invariants/liveness.rs`, `invariants/liveness/gone.rs` |
 //! | L3, epoch rule 7 | `invariants/redirects.rs` |
@@ -36,7 +36,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use drl_core::{Epoch, Generation, NodeId, ShardId, ShardTime};
 use drl_engine::ownership::{Holder, Origin, Promise, ShardRecord};
 
-use crate::trace::{Admitted, Client, Decided};
+use crate::history::Admitted;
+use crate::trace::{Client, Decided};
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -144,7 +145,7 @@ impl Truth {
             return Ok(decided);
         }
         let Decided { real, at, cost, .. } = decided;
-        client.admitted.push(Admitted { real, at, cost, answered: false });
+        client.admitted.push(Admitted { sent: real, real, at: Some(at), cost, answered: false });
         Ok(Decided { index: client.admitted.len() - 1, ..decided })
     }
 

@@ -3,7 +3,8 @@
 //!
 //! * a run: [`World`] (`world.rs`), with the mixture of faults that its seed draws ([`Swarm`])
 //! * the models: `etcd.rs`, `disk.rs`, `clock.rs`; a process (`process.rs`) is the engine's agent and ledger as they are
-//! * the checker: `invariants.rs`, one file each, and [`Marks`] for what must have happened sometimes
+//! * the checker: `invariants.rs`, one file each, and [`Marks`] for what must have happened sometimes; what it asks of the answers of one
+//!   client is in [`history`], and the torture of real processes asks the same
 //! * the proof that the checker works: [`PLANTS`], each a rule that is not kept
 //!
 //! Absent on purpose: no clock, no thread, no hash table, no dependency but the engine's own.
@@ -12,6 +13,7 @@ mod clock;
 mod digest;
 mod disk;
 mod etcd;
+pub mod history;
 mod invariants;
 mod marks;
 mod plant;

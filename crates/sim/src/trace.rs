@@ -7,6 +7,8 @@ use drl_core::{Epoch, Generation, KeyHash, Seq, ShardId, ShardTime};
 use drl_engine::ownership::Promise;
 use drl_limits::{Durability, Policy};
 
+use crate::history::Admitted;
+
 /// A client: its counter, its policy, and all that was admitted for it.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -31,15 +33,6 @@ impl Client {
     pub(crate) fn policy_of(&self, revision: u64) -> &Arc<Policy> {
         self.smaller.as_ref().filter(|_| revision % 2 == 1).unwrap_or(&self.policy)
     }
-}
-
-/// An admission that was decided.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Admitted {
-    pub real: u64,
-    pub at: ShardTime,
-    pub cost: u64,
-    pub answered: bool,
 }
 
 /// Who decided, where, and under what.

@@ -1,12 +1,15 @@
-//! A user-space TCP proxy on loopback that can misbehave as networks do: stop forwarding without closing, lose replies, cut.
+//! A user-space TCP proxy that can misbehave as networks do: delay, stop forwarding without closing, lose replies, cut.
 
+use std::future::pending;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// Which connections misbehave: those with numbers up to these. Numbers count from 1.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,11 +17,13 @@ struct Faults {
     frozen: u64,
     deaf: u64,
     cut: u64,
+    /// How long everything takes on every connection, both ways.
+    delay: Duration,
 }
 
 pub struct Proxy {
     address: SocketAddr,
-    target: watch::Sender<Option<u16>>,
+    target: watch::Sender<Option<SocketAddr>>,
     faults: watch::Sender<Faults>,
     opened: watch::Receiver<u64>,
     task: JoinHandle<()>,
@@ -40,7 +45,15 @@ impl Proxy {
     /// # Errors
     /// When it cannot listen.
     pub async fn listen() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::listen_on("127.0.0.1").await
+    }
+
+    /// As [`Proxy::listen`], on an address of this machine.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn listen_on(host: &str) -> Result<Self> {
+        let listener = TcpListener::bind((host, 0)).await?;
         let address = listener.local_addr()?;
         let (faults, faults_reader) = watch::channel(Faults::default());
         let (opened_writer, opened) = watch::channel(0);
@@ -51,7 +64,12 @@ impl Proxy {
 
     /// New connections are forwarded to this port of loopback.
     pub fn forward_to(&self, port: u16) {
-        self.target.send_replace(Some(port));
+        self.forward_to_address(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+
+    /// New connections are forwarded there.
+    pub fn forward_to_address(&self, address: SocketAddr) {
+        self.target.send_replace(Some(address));
     }
 
     #[must_use]
@@ -67,6 +85,16 @@ impl Proxy {
     /// Stops forwarding on every present connection, without closing any. New ones work.
     pub fn freeze(&self) {
         self.faults.send_modify(|faults| faults.frozen = *self.opened.borrow());
+    }
+
+    /// As [`Proxy::freeze`], and connections that are opened from now on are frozen too: nothing says that anything is wrong.
+    pub fn freeze_all(&self) {
+        self.faults.send_modify(|faults| faults.frozen = u64::MAX);
+    }
+
+    /// From now on everything takes so much longer, each way; zero: no longer.
+    pub fn delay(&self, delay: Duration) {
+        self.faults.send_modify(|faults| faults.delay = delay);
     }
 
     /// Forwards again what was frozen.
@@ -99,7 +127,7 @@ impl Drop for Proxy {
 
 async fn accept(
     listener: TcpListener,
-    target: watch::Receiver<Option<u16>>,
+    target: watch::Receiver<Option<SocketAddr>>,
     faults: watch::Receiver<Faults>,
     opened: watch::Sender<u64>,
 ) {
@@ -111,12 +139,12 @@ async fn accept(
 
 async fn forward(
     client: TcpStream,
-    mut target: watch::Receiver<Option<u16>>,
+    mut target: watch::Receiver<Option<SocketAddr>>,
     number: u64,
     mut faults: watch::Receiver<Faults>,
 ) {
-    let Some(port) = target.wait_for(Option::is_some).await.ok().and_then(|port| *port) else { return };
-    let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+    let Some(target) = target.wait_for(Option::is_some).await.ok().and_then(|target| *target) else { return };
+    let Ok(server) = TcpStream::connect(target).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
@@ -140,6 +168,10 @@ async fn copy<R: AsyncReadExt + Unpin, W: AsyncWriteExt + Unpin>(
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         if faults.wait_for(|faults| number > faults.frozen).await.is_err() {
             return;
+        }
+        let delay = faults.borrow().delay;
+        if !delay.is_zero() {
+            let _ = timeout(delay, pending::<()>()).await;
         }
         if !is_lost(&faults.borrow()) && to.write_all(&buffer[..read]).await.is_err() {
             return;

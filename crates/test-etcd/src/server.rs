@@ -1,17 +1,18 @@
 //! A real etcd on loopback, on free ports. A shell stands between it and the test: it ends etcd when the test's end of a pipe closes,
 //! which happens even when the test is killed.
 
+mod surroundings;
+
 use std::fs::File;
-use std::io::Write;
-use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
+
+use self::surroundings::{free_ports, is_installed};
 
 /// Runs "$@", and ends it and everything of it when standard input ends.
 const WARDEN: &str = r#"exec 3<&0
@@ -21,6 +22,11 @@ wait $etcd
 kill $warden 2>/dev/null
 [ -z "$DRL_TEST_REMOVE" ] || rm -rf "$DRL_TEST_REMOVE"
 "#;
+
+const LOOPBACK: &str = "127.0.0.1";
+
+/// What members are called.
+const NAMES: [&str; 3] = ["m0", "m1", "m2"];
 
 const READY: &str = "ready to serve client requests";
 
@@ -33,6 +39,8 @@ const PACE: Duration = Duration::from_millis(50);
 pub struct Server {
     directory: PathBuf,
     temporary: Option<TempDir>,
+    /// Where it listens.
+    host: String,
     client_port: u16,
     peer_port: u16,
     extra: Vec<String>,
@@ -48,19 +56,6 @@ pub struct Server {
 struct Running {
     warden: Child,
     pipe: Option<ChildStdin>,
-}
-
-/// Whether there is an etcd to start. Says so, past the test harness, when there is none.
-fn is_installed() -> bool {
-    static SKIPPED: AtomicUsize = AtomicUsize::new(0);
-    let is_there = ["etcd", "etcdctl"].iter().all(|program| Command::new(program).arg("--version").output().is_ok());
-    if !is_there {
-        let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
-        let text =
-            format!("SKIPPED, {count} so far: no etcd and etcdctl here (apt-get install etcd-server etcd-client)\n");
-        let _ = std::io::stderr().write_all(text.as_bytes());
-    }
-    is_there
 }
 
 impl Server {
@@ -109,13 +104,29 @@ impl Server {
     /// # Errors
     /// When one does not start.
     pub fn start_three() -> Result<Option<Vec<Self>>> {
+        Self::start_members(3, LOOPBACK, &[], |_| Ok(()))
+    }
+
+    /// So many members of one cluster, on an address of this machine; each directory is prepared before its member starts. `None` where
+    /// there is no etcd.
+    ///
+    /// # Errors
+    /// When one does not start.
+    pub fn start_members(
+        count: usize,
+        host: &str,
+        extra: &[&str],
+        prepare: impl Fn(&Path) -> Result<()>,
+    ) -> Result<Option<Vec<Self>>> {
         if !is_installed() {
             return Ok(None);
         }
         let mut members = Vec::new();
-        for name in ["m0", "m1", "m2"] {
+        for name in NAMES.iter().take(count) {
             let temporary = TempDir::new()?;
-            let mut member = Self::new(temporary.path().to_owned(), Some(temporary), &[], "http");
+            let mut member = Self::new(temporary.path().to_owned(), Some(temporary), extra, "http");
+            prepare(&member.directory)?;
+            host.clone_into(&mut member.host);
             (member.client_port, member.peer_port) = free_ports()?;
             member.name = name;
             members.push(member);
@@ -123,7 +134,7 @@ impl Server {
         let cluster: Vec<_> = members.iter().map(|member| format!("{}={}", member.name, member.peer_url())).collect();
         for member in &mut members {
             member.cluster = cluster.join(",");
-            member.spawn()?;
+            member.begin()?;
         }
         for member in &mut members {
             member.wait_until_ready()?;
@@ -135,6 +146,7 @@ impl Server {
         Self {
             directory,
             temporary,
+            host: LOOPBACK.to_owned(),
             client_port: 0,
             peer_port: 0,
             extra: extra.iter().map(ToString::to_string).collect(),
@@ -165,11 +177,15 @@ impl Server {
     /// # Errors
     /// When it does not start.
     pub fn run(&mut self) -> Result<()> {
-        self.spawn()?;
+        self.begin()?;
         self.wait_until_ready()
     }
 
-    fn spawn(&mut self) -> Result<()> {
+    /// Starts it, and does not wait. Members of a cluster need each other to serve.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn begin(&mut self) -> Result<()> {
         let (client, peer) = (self.url(), self.peer_url());
         let mut command = Command::new("sh");
         command.args(["-c", WARDEN, "warden", "etcd", "--name", self.name, "--data-dir"]);
@@ -187,7 +203,11 @@ impl Server {
         Ok(())
     }
 
-    fn wait_until_ready(&mut self) -> Result<()> {
+    /// Waits until it serves.
+    ///
+    /// # Errors
+    /// When it ends instead, or takes too long.
+    pub fn wait_until_ready(&mut self) -> Result<()> {
         for _ in 0..START_WITHIN.as_millis() / PACE.as_millis() {
             let text = std::fs::read_to_string(self.log())?;
             if text.contains(READY) {
@@ -206,6 +226,18 @@ impl Server {
         self.directory.join("log")
     }
 
+    /// Where it keeps its log and its data.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Whether it has ended by itself.
+    #[must_use]
+    pub fn has_ended(&mut self) -> bool {
+        self.running.as_mut().is_none_or(|running| !matches!(running.warden.try_wait(), Ok(None)))
+    }
+
     /// kill -9, and waits for the end.
     pub fn kill(&mut self) {
         if let Some(mut running) = self.running.take() {
@@ -220,12 +252,17 @@ impl Server {
 
     #[must_use]
     pub fn url(&self) -> String {
-        format!("{}://127.0.0.1:{}", self.scheme, self.client_port)
+        format!("{}://{}:{}", self.scheme, self.host, self.client_port)
     }
 
     #[must_use]
     pub fn peer_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.peer_port)
+        format!("http://{}:{}", self.host, self.peer_port)
+    }
+
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
     }
 
     #[must_use]
@@ -257,10 +294,4 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// Two ports that were free a moment ago.
-fn free_ports() -> Result<(u16, u16)> {
-    let (client, peer) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
-    Ok((client.local_addr()?.port(), peer.local_addr()?.port()))
 }

@@ -69,6 +69,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         "drl-tests",
         &["drl-core", "drl-test-etcd", "drl-limits", "drl-replay", "drl-client", "drl-embedded", "drl-proto"],
     ),
+    // Shares the checker with the simulator, and processes with the tests.
+    ("drl-torture", &["drl-core", "drl-test-etcd", "drl-limits", "drl-sim", "drl-client", "drl-tests"]),
 ];
 
 /// Crates that read no clock, do no IO, spawn nothing and draw nothing.
@@ -89,7 +91,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["drl"]),
     ("toml", &["drl"]),
     // A library says exactly what can go wrong; only programs and tests may lump it together (see `may_name`).
-    ("anyhow", &["drl", "drl-tests", "drl-test-etcd"]),
+    ("anyhow", &["drl", "drl-tests", "drl-test-etcd", "drl-torture"]),
     ("hashring", &["drl-ring"]),
     ("etcd-client", &["drl-coordination"]),
 ];
@@ -201,7 +203,9 @@ mod tests {
         let found = effects_have_one_home(&Tree::of(&[("crates/store/Cargo.toml", &text)]));
         assert_eq!(
             messages(&found),
-            ["crates/store/Cargo.toml:4: only drl, drl-tests, drl-test-etcd may name anyhow, not drl-store"]
+            [
+                "crates/store/Cargo.toml:4: only drl, drl-tests, drl-test-etcd, drl-torture may name anyhow, not drl-store"
+            ]
         );
     }
 
