@@ -5,7 +5,8 @@
 //! * what the node's directory holds: `marker.rs` (which holdings it may resume), `promise.rs`
 //! * the rules of time: `authority.rs` (until when a node may answer), `absence.rs` (how long somebody has been gone),
 //!   `clock.rs` (shard time)
-//! * the machine: `agent.rs` dispatches, `pending.rs` takes answers, `planning.rs` asks the ring, `copies.rs` for whom an owner has copies;
+//! * the machine: `agent.rs` dispatches, `pending.rs` takes answers, `planning.rs` asks the ring, `copies.rs` for whom an owner has copies,
+//!   `invitations.rs` which copies this node has;
 //!   `session.rs`, `heartbeat.rs`, `reading.rs`, `claim.rs`, `adopt.rs`, `spread.rs` act
 //! * `bugs.rs`: the rules that a simulator can break on purpose
 //!
@@ -27,6 +28,7 @@ mod followers;
 mod following;
 mod handoff;
 mod heartbeat;
+mod invitations;
 mod known;
 mod local;
 mod marker;

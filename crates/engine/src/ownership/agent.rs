@@ -15,6 +15,7 @@ use super::command::{Closed, Command, Fact, Report};
 use super::drops::Drops;
 use super::event::{Event, Token};
 use super::heartbeat::Beats;
+use super::invitations::Invitations;
 use super::known::Known;
 use super::local::{Local, Role};
 use super::pending::{Pending, Waiting};
@@ -55,6 +56,7 @@ pub struct NodeAgent<B = NoBugs> {
     /// Who says nothing, and when they were heard last.
     pub(super) silences: BTreeMap<Holder, (Silence, Heard)>,
     pub(super) listened: BTreeSet<Holder>,
+    pub(super) invitations: Invitations,
     pub(super) drops: Drops,
     /// The revision of the policies that this node runs, and the highest that a frame which it took was decided under.
     pub(super) policies: u64,
@@ -120,6 +122,7 @@ impl<B: Bugs> NodeAgent<B> {
             copies: identity.copies,
             silences: BTreeMap::new(),
             listened: BTreeSet::new(),
+            invitations: Invitations::new(),
             drops: Drops::default(),
             policies: 0,
             stamped: 0,
@@ -289,6 +292,7 @@ impl<B: Bugs> NodeAgent<B> {
             times.extend(Some(self.deadline).filter(|deadline| *deadline > now));
             times.extend(self.absences.next_over(self.authority.cold_wait(), now));
             times.extend(self.flushes_until());
+            times.extend(self.invitations_until());
             times.extend(self.drops.next_end(now));
         }
         let Some(next) = times.into_iter().min().filter(|next| *next != Nanos::MAX) else { return };

@@ -48,7 +48,7 @@ impl<B: Bugs> NodeAgent<B> {
     /// Takes what the ledger says of copies.
     pub(super) fn hear(&mut self, news: News, turn: &mut Turn<'_>) {
         match news {
-            News::Invited { from, invites } => self.invited(&from, &invites, turn),
+            News::Invited { from, invites } => self.invited(&from, &invites, turn.now.boottime),
             News::Seeded { shard, epoch } => self.seeded(shard, epoch, turn),
             News::Near { shard, to } => self.stands(shard, &to, Standing::Near),
             News::CaughtUp { shard, to } => self.stands(shard, &to, Standing::CaughtUp),
@@ -76,6 +76,7 @@ impl<B: Bugs> NodeAgent<B> {
     pub(super) fn tend_copies(&mut self, turn: &mut Turn<'_>) {
         if self.copies == Copies::Two {
             self.leave_copies(turn);
+            self.answer_invitations(turn);
             self.listen(turn);
         }
     }

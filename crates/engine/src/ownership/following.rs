@@ -1,8 +1,8 @@
 //! A node's part as follower: promises before it follows, marks a copy that is complete, and takes over when its owner is suspected.
 //!
 //! Rules (protocol, epoch rules 2 and 4, warm take-over): what an owner may send is promised on disk first, as (epoch, owner's
-//! generation). A copy begins empty, and from then on its marker says nothing, until everything is here. A copy that continues into the
-//! next epoch is one whose marker would be resumed from. A take-over needs the record to say in sync and to name this very
+//! generation). A copy begins empty, and from then on its marker says nothing, until everything is here. Which invitations are
+//! accepted is in `invitations.rs`. A take-over needs the record to say in sync and to name this very
 //! lifetime, and the owner to be suspected; no clock, no waiting.
 
 use drl_core::{Epoch, Nanos, ShardId};
@@ -11,23 +11,16 @@ use super::agent::{NodeAgent, Turn};
 use super::bugs::Bugs;
 use super::clock::ShardClock;
 use super::event::Token;
-use super::local::{Copying, Follow, Role};
-use super::marker::{FloorState, Held, Origin, RoleMarker};
+use super::local::{Copying, Follow};
+use super::marker::{FloorState, Held, RoleMarker};
 use super::pending::Pending;
 use super::promise::Promise;
 use super::record::{Holder, ShardRecord};
-use super::session::Phase;
 use crate::replication::{Invite, Join, Order, Silence, Start};
 
 impl<B: Bugs> NodeAgent<B> {
-    pub(super) fn invited(&mut self, from: &Holder, invites: &[Invite], turn: &mut Turn<'_>) {
-        if self.phase != Phase::Serving || self.deadline <= turn.now.boottime {
-            return;
-        }
-        let accepted: Vec<Invite> = invites.iter().filter(|invite| self.accepts(from, invite, turn)).copied().collect();
-        if accepted.is_empty() {
-            return;
-        }
+    /// Promises on disk to follow an owner in these shards.
+    pub(super) fn promise_to_follow(&mut self, from: &Holder, accepted: Vec<Invite>, turn: &mut Turn<'_>) {
         let generation = self.generation;
         for invite in &accepted {
             let clock = ShardClock::starting(invite.time, turn.now);
@@ -48,33 +41,6 @@ impl<B: Bugs> NodeAgent<B> {
             let follow = Follow { owner: from.clone(), invite, clock, stage };
             self.locals[invite.shard.index()].follow = Some(follow);
         }
-    }
-
-    fn accepts(&mut self, from: &Holder, invite: &Invite, turn: &mut Turn<'_>) -> bool {
-        let Some(local) = self.locals.get(invite.shard.index()) else { return false };
-        let Some(record) = self.known.record(invite.shard).map(|versioned| &versioned.record) else { return false };
-        if record.epoch < invite.epoch {
-            self.relist_at = self.relist_at.min(turn.now.boottime);
-            return false;
-        }
-        let me = self.myself();
-        let names_me = record.in_sync_follower() == Some(&me);
-        let is_its_own = record.epoch == invite.epoch && record.owner == *from && *from != me;
-        let is_free = local.role == Role::Idle && local.in_flight.is_none();
-        let promise = Promise { epoch: invite.epoch, generation: from.generation };
-        let is_new = local.follow.as_ref().is_none_or(|follow| {
-            follow.owner != *from || (follow.invite.epoch, follow.invite.attempt) < (invite.epoch, invite.attempt)
-        });
-        let fits = match invite.start {
-            // A copy that the record relies on is not emptied.
-            Start::Anew => !names_me,
-            Start::Continues => {
-                names_me
-                    && local.marker.held.is_some_and(|held| held.generation == self.generation)
-                    && local.marker.resumes(record, &self.me) == Some(Origin::Resume)
-            }
-        };
-        is_its_own && is_free && is_new && fits && local.promise.allows(promise)
     }
 
     /// The promises are on disk.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use drl_core::{NodeId, ShardCount, ShardId};
 
-use super::record::Holder;
+use super::record::{Holder, ShardRecord};
 use super::view::{Beat, NodeEntry, Revision, Scope, Versioned, View};
 
 /// A value and the revision as of which it is known.
@@ -44,8 +44,12 @@ pub(crate) struct Known {
     beats: BTreeMap<NodeId, Seen<Beat>>,
     /// Records that are there and make no sense. Nobody claims them: whatever they said before may still hold.
     unreadable: BTreeSet<ShardId>,
-    /// Rises whenever a record's owner or the list of nodes changes.
+    /// Who is named by records and would have to be waited for, and by how many.
+    fences: BTreeMap<Holder, usize>,
+    /// Rises whenever a record or the list of nodes changes.
     pub(crate) changes: u64,
+    /// Rises whenever another node owns a shard or follows it, or the list of nodes changes.
+    pub(crate) layouts: u64,
 }
 
 impl Known {
@@ -63,9 +67,7 @@ impl Known {
         self.unreadable.extend(view.unreadable);
         for (shard, versioned) in view.records {
             self.unreadable.remove(&shard);
-            if let Some(seen) = self.records.get_mut(shard.index()) {
-                is_new |= seen.learn(versioned, as_of);
-            }
+            self.learn_record(shard, versioned, as_of);
         }
         for (node, entry) in view.nodes {
             is_new |= self.nodes.entry(node).or_default().learn(entry, as_of);
@@ -74,6 +76,29 @@ impl Known {
             self.beats.entry(node).or_default().learn(beat, as_of);
         }
         self.changes += u64::from(is_new);
+        self.layouts += u64::from(is_new);
+    }
+
+    fn learn_record(&mut self, shard: ShardId, versioned: Option<Versioned>, as_of: Revision) {
+        let Some(seen) = self.records.get_mut(shard.index()) else { return };
+        let before = seen.value.clone();
+        if !seen.learn(versioned, as_of) {
+            return;
+        }
+        let (before, after) = (before.map(|versioned| versioned.record), seen.value.as_ref().map(|it| &it.record));
+        self.changes += 1;
+        self.layouts += u64::from(before.as_ref().map(nodes) != after.map(nodes));
+        for holder in after.into_iter().flat_map(ShardRecord::fences) {
+            *self.fences.entry(holder.clone()).or_default() += 1;
+        }
+        for holder in before.iter().flat_map(ShardRecord::fences) {
+            if let Some(count) = self.fences.get_mut(holder) {
+                *count -= 1;
+                if *count == 0 {
+                    self.fences.remove(holder);
+                }
+            }
+        }
     }
 
     pub(crate) fn is_unreadable(&self, shard: ShardId) -> bool {
@@ -98,13 +123,14 @@ impl Known {
     }
 
     /// Everybody who is named by a record and would have to be waited for, once.
-    pub(crate) fn fences(&self) -> BTreeSet<&Holder> {
-        self.records
-            .iter()
-            .filter_map(|seen| seen.value.as_ref())
-            .flat_map(|versioned| versioned.record.fences())
-            .collect()
+    pub(crate) fn fences(&self) -> impl Iterator<Item = &Holder> {
+        self.fences.keys()
     }
+}
+
+/// Who owns a shard and who follows it, in whichever lifetime.
+fn nodes(record: &ShardRecord) -> (&NodeId, Option<&NodeId>) {
+    (&record.owner.node, record.follower.as_ref().map(|follower| &follower.node))
 }
 
 /// Marks what a complete list does not name as absent. Whether anything changed.

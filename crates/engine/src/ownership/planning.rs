@@ -1,4 +1,4 @@
-//! What everybody should own: the planner of the ring, asked again whenever a record or the list of nodes has changed.
+//! What everybody should own: the planner of the ring, asked again whenever a shard or a node has come or gone somewhere.
 //!
 //! Rule (protocol, section 2): the ring tells each node what it should want, from the present placement; the records say what it
 //! may do.
@@ -51,9 +51,9 @@ impl<B: Bugs> NodeAgent<B> {
     }
 
     fn forget_old_plans(&mut self) {
-        if self.planned.as_of != self.known.changes {
+        if self.planned.as_of != self.known.layouts {
             let ring = self.planned.ring.take();
-            self.planned = Planned { as_of: self.known.changes, ring, ..Planned::default() };
+            self.planned = Planned { as_of: self.known.layouts, ring, ..Planned::default() };
         }
     }
 

@@ -96,6 +96,7 @@ impl<B: Bugs> NodeAgent<B> {
         if self.copies == Copies::Two {
             self.silences.clear();
             self.listened.clear();
+            self.invitations.clear();
             turn.order(Order::Lifetime(None));
         }
         self.beats = Beats::default();

@@ -67,6 +67,8 @@ pub(crate) struct Agent {
     pub(crate) asked: VecDeque<(Token, Transaction)>,
     /// How many were sent.
     pub(crate) heartbeats: usize,
+    /// How often everything was read.
+    pub(crate) readings: usize,
     /// What the other nodes have promised.
     pub(crate) time_hi: ShardTime,
     /// Whether nothing reaches the disk, and what is on its way there.
@@ -101,6 +103,7 @@ impl Agent {
             nodes,
             asked: VecDeque::new(),
             heartbeats: 0,
+            readings: 0,
             time_hi: ShardTime(u64::MAX),
             disk_hangs: false,
             unwritten: Vec::new(),
@@ -200,6 +203,7 @@ impl Agent {
         }
         self.revision += 1;
         self.heartbeats += usize::from(matches!(transaction.writes.as_slice(), [Write::Beat { .. }]));
+        self.readings += usize::from(transaction.reads == Reads::Everything);
         let announces = |write: &Write| matches!(write, Write::Node { draining: true, .. });
         self.nodes[0].1 |= transaction.writes.iter().any(announces);
         Some(Outcome::Committed(match transaction.reads {

@@ -110,12 +110,35 @@ fn an_invitation_under_a_lower_epoch_or_to_a_shard_that_does_not_exist_is_not_ac
 }
 
 #[test]
-fn an_invitation_under_an_epoch_that_is_not_known_is_accepted_only_after_the_record_was_read() {
+fn an_invitation_under_an_epoch_that_is_not_known_waits_for_the_record_and_is_accepted_then() {
     let (mut agent, commands) = invited(vec![invite(4, 1, Start::Anew)]);
     assert_eq!(orders(&commands), []);
-    agent.sees(learner(4, n2(), me()));
-    let commands = agent.hear(News::Invited { from: n2(), invites: vec![invite(4, 1, Start::Anew)] });
-    assert_eq!(orders(&commands).len(), 1);
+    let join = Join { shard: ONE, epoch: Epoch(4), attempt: 1 };
+    let commands = agent.sees(learner(4, n2(), me()));
+    assert_eq!(orders(&commands), [Order::Follow { owner: n2(), join, start: Start::Anew }]);
+}
+
+#[test]
+fn everything_is_read_again_when_the_record_of_an_invitation_does_not_come_and_not_before() {
+    let (mut agent, _) = invited(vec![invite(4, 1, Start::Anew)]);
+    // What its owner says again meanwhile does not begin another wait.
+    agent.pass(499);
+    agent.hear(News::Invited { from: n2(), invites: vec![invite(4, 1, Start::Anew)] });
+    assert_eq!(agent.readings, 1, "at the start");
+    agent.pass(1);
+    // The alarm clock that this set.
+    agent.pass(0);
+    assert_eq!(agent.readings, 2);
+}
+
+#[test]
+fn an_old_owner_that_hears_of_its_successor_first_by_an_invitation_follows_it_once_it_has_left_the_shard() {
+    let mut agent = Agent::with_follower(&[n2()]);
+    let commands = agent.hear(News::Invited { from: n2(), invites: vec![invite(6, 1, Start::Continues)] });
+    assert_eq!(orders(&commands), []);
+    let join = Join { shard: ONE, epoch: Epoch(6), attempt: 1 };
+    let commands = agent.sees(in_sync(6, n2(), me()));
+    assert_eq!(orders(&commands), [Order::Follow { owner: n2(), join, start: Start::Continues }]);
 }
 
 #[test]
