@@ -227,7 +227,7 @@ impl Store for RocksStore {
     }
 
     fn put_records(&self, records: &[Record]) -> Result<(), WriteError> {
-        self.change(|writer| {
+        self.change(|_| {
             bounds::records(records)?;
             let column_family = self.column_family(keys::RECORDS)?;
             let mut batch = WriteBatch::default();
@@ -238,12 +238,15 @@ impl Store for RocksStore {
                     None => batch.delete_cf(&column_family, &key),
                 }
             }
-            self.commit(batch, CommitSync::Now)?;
+            self.commit(batch, CommitSync::Later)?;
             if records.iter().any(|record| record.kind == RecordKind::Policy) {
                 self.has_loose_policies.store(true, Ordering::Release);
             }
-            self.mark(writer)
-        })
+            Ok(())
+        })?;
+        // Not as a part of the write: every append would wait for that fsync, and while shards move there is always one under way.
+        self.sync()?;
+        self.change(|writer| self.mark(writer))
     }
 
     fn mark_policies(&self, revision: u64) -> Result<(), WriteError> {
