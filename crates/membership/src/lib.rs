@@ -14,6 +14,7 @@ mod errands;
 mod membership;
 mod moves;
 mod placement;
+mod running;
 mod settings;
 mod translate;
 

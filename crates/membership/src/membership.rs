@@ -9,7 +9,6 @@ use drl_core::{Generation, Nanos, NodeId, ShardCount, ShardId};
 use drl_engine::ownership::{Authority, Copies, Event, Identity, NodeAgent};
 use drl_host::Ownership;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::book::Book;
@@ -18,6 +17,7 @@ use crate::driver::{Board, Driver, State};
 use crate::errands::{Errands, Input};
 use crate::moves::{Move, Moves};
 use crate::placement::Placement;
+use crate::running::Running;
 use crate::translate::Introduction;
 
 /// Inputs that wait for the driver. Whoever finds it full waits; the driver never does.
@@ -75,7 +75,8 @@ pub struct Stopped {
     pub reason: Arc<str>,
 }
 
-/// A node's part in a cluster. Dropping it ends everything that it does, and its session expires; [`Membership::leave`] ends that too.
+/// A node's part in a cluster. Dropping it is as a crash would be: everything that it does ends, and its session expires;
+/// [`Membership::leave`] ends that too.
 pub struct Membership {
     inputs: mpsc::Sender<Input>,
     placement: watch::Receiver<Arc<Placement>>,
@@ -90,7 +91,7 @@ pub struct Membership {
 /// How far it is.
 enum Stage {
     Prepared(Box<Prepared>),
-    Joined(JoinHandle<()>),
+    Joined(Running),
     Left,
 }
 
@@ -142,38 +143,45 @@ impl Membership {
 
     /// Takes a session, reads everything, claims what the plan gives to this node, and goes on doing so. Returns at once; see
     /// [`Membership::standing`]. `policies` is the revision up to which this node runs the policies of the cluster: it takes over from
-    /// nobody that decided by later ones. Only the first call does anything. To be called in a tokio runtime.
+    /// nobody that decided by later ones. Only the first call does anything.
     pub fn join(&self, mut ownership: Ownership, addresses: NodeAddresses, policies: watch::Receiver<u64>) {
         let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         let Stage::Prepared(prepared) = std::mem::replace(&mut *stage, Stage::Left) else { return };
         let Prepared { coordination, keys, options, ttl, board, moves, inputs } = *prepared;
         let MemberOptions { node, shards, authority, version, copies, within } = options;
         let (found, signals) = (ownership.take_found(), ownership.take_signals());
-        let ownership = Arc::new(ownership);
-        let mut errands =
-            Errands::start(Arc::clone(&coordination), Arc::clone(&ownership), within, self.inputs.clone());
-        if let Some(signals) = signals {
-            errands.listen(signals);
-        }
-        errands.follow(policies);
-        errands.attend();
-        let driver = Driver {
-            agent: NodeAgent::new(Identity { node: node.clone(), shards, authority, copies }),
-            ownership,
-            coordination,
-            keys,
-            introduction: Introduction { addresses, version },
-            me: node,
-            ttl,
-            within,
-            errands,
-            inputs,
-            board,
-            book: Book::new(shards, moves),
-            state: State::default(),
+        let (ownership, sender, stopped) = (Arc::new(ownership), self.inputs.clone(), board.stopped.clone());
+        let begin = move || {
+            let mut errands = Errands::start(Arc::clone(&coordination), Arc::clone(&ownership), within, sender);
+            if let Some(signals) = signals {
+                errands.listen(signals);
+            }
+            errands.follow(policies);
+            errands.attend();
+            let driver = Driver {
+                agent: NodeAgent::new(Identity { node: node.clone(), shards, authority, copies }),
+                ownership,
+                coordination,
+                keys,
+                introduction: Introduction { addresses, version },
+                me: node,
+                ttl,
+                within,
+                errands,
+                inputs,
+                board,
+                book: Book::new(shards, moves),
+                state: State::default(),
+            };
+            driver.run(found.map_or(Event::Wake, |found| Event::Started(Box::new(found))))
         };
-        let started = found.map_or(Event::Wake, |found| Event::Started(Box::new(found)));
-        *stage = Stage::Joined(tokio::spawn(driver.run(started)));
+        match Running::start(begin) {
+            Ok(running) => *stage = Stage::Joined(running),
+            Err(error) => {
+                let reason = format!("there is no thread for the node's part in the cluster: {error}").into();
+                stopped.send_replace(Some(Stopped { reason }));
+            }
+        }
     }
 
     /// Who owns what.
@@ -236,20 +244,10 @@ impl Membership {
     /// Ends the session, so that others need not wait for its time to live.
     pub async fn leave(&self, within: Duration) {
         let stage = std::mem::replace(&mut *self.stage.lock().unwrap_or_else(PoisonError::into_inner), Stage::Left);
-        let Stage::Joined(mut driver) = stage else { return };
+        let Stage::Joined(running) = stage else { return };
         let _ = self.inputs.send(Input::Leave).await;
-        if timeout(within, &mut driver).await.is_err() {
-            driver.abort();
+        if !running.end(within).await {
             tracing::info!("the session was not ended in time; it ends by itself");
-        }
-    }
-}
-
-impl Drop for Membership {
-    /// As a crash would: nothing is said to anybody, and the session expires.
-    fn drop(&mut self) {
-        if let Stage::Joined(driver) = &*self.stage.lock().unwrap_or_else(PoisonError::into_inner) {
-            driver.abort();
         }
     }
 }
