@@ -153,6 +153,8 @@ fn a_follower_that_is_paused_holds_admissions_up_for_a_moment_and_is_replaced() 
     .unwrap();
     println!("every shard has a copy on the other two after {:?}", since.elapsed());
     world.cluster.nodes[2].signal("CONT").unwrap();
+    // Until it has heard what became of its shards, it admits nothing but says what it last knew of a client.
+    world.cluster.settle().unwrap();
     world.judge(load, 1);
 }
 
