@@ -21,7 +21,7 @@ had acknowledged, as frames and the age of the oldest; ?: the owner did not answ
 LAST is what happened last and why, as far as the asked node saw it since it started;
 JSON has the last four. STATE: owned; gone: the owner has no session,
 and nobody answers for the shard; free: nobody has owned it yet. cold: the counters
-were lost and count as used up (see on_state_loss).
+were lost a moment ago (see on_state_loss; drl explain says so for a whole window).
 Exit codes: 0 done, 1 failed or no such node, 2 wrong usage.
 
 Examples:
