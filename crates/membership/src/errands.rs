@@ -7,7 +7,7 @@ use std::time::Duration;
 use drl_coordination::{
     Coordination, Fault, Grant, LeaseId, Outcome, Prefix, Ttl, Txn, TxnError, Update, WatchOptions,
 };
-use drl_core::{CommitNo, ShardId};
+use drl_core::{CommitNo, Epoch, ShardId};
 use drl_engine::ownership::{Event, Fact, Token, Transaction};
 use drl_host::{Heard, Ownership, Signal};
 use tokio::sync::{mpsc, watch};
@@ -136,11 +136,11 @@ impl Errands {
     }
 
     /// Reports a floor once it is on disk.
-    pub(crate) fn journaled(&mut self, shard: ShardId, commit: CommitNo) {
+    pub(crate) fn journaled(&mut self, shard: ShardId, epoch: Epoch, commit: CommitNo) {
         let ownership = Arc::clone(&self.ownership);
         self.run(async move {
             match ownership.journaled(commit).await {
-                Ok(()) => Input::Event(Event::FloorJournaled { shard }),
+                Ok(()) => Input::Event(Event::FloorJournaled { shard, epoch }),
                 Err(_) => Input::HostStopped,
             }
         });

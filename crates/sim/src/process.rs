@@ -50,7 +50,7 @@ pub(crate) struct Process {
     /// Answers that wait for a commit.
     pub waiting: VecDeque<(CommitNo, Decided)>,
     /// Floors that wait for a commit.
-    pub floors: Vec<(CommitNo, ShardId)>,
+    pub floors: Vec<(CommitNo, ShardId, Epoch)>,
     /// Facts on their way to the disk, in order.
     pub persisting: VecDeque<(Token, Vec<Fact>)>,
     pub persisted_by: u64,

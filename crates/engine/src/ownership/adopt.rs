@@ -6,7 +6,7 @@
 //! Rule (protocol, cold starts): T = max(stored, wall clock, the predecessor's `time_hi`), and every counter counts as exhausted
 //! from T for one window. The record stays `cold` until that floor is in the journal, synced, and the marker says so.
 
-use drl_core::{Nanos, ShardId, ShardTime};
+use drl_core::{Epoch, Nanos, ShardId, ShardTime};
 
 use super::agent::{NodeAgent, Turn};
 use super::bugs::{Bug, Bugs};
@@ -189,10 +189,13 @@ impl<B: Bugs> NodeAgent<B> {
         self.activate_covered(turn);
     }
 
-    /// The journal has the floor of the present epoch.
-    pub(super) fn floor_journaled(&mut self, shard: ShardId) {
-        if let Some(local) = self.locals.get_mut(shard.index()) {
-            local.floor_is_journaled = local.epoch().is_some();
+    /// The journal has a floor. One of an earlier epoch says nothing of the present one: somebody else may have answered meanwhile, and
+    /// what was lost of that counts as used up from the later floor only.
+    pub(super) fn floor_journaled(&mut self, shard: ShardId, epoch: Epoch) {
+        if let Some(local) = self.locals.get_mut(shard.index())
+            && local.epoch() == Some(epoch)
+        {
+            local.floor_is_journaled = true;
         }
     }
 

@@ -189,7 +189,7 @@ impl<B: Bugs> NodeAgent<B> {
             Event::Wake => {}
             Event::Written { shard } => self.written(shard),
             Event::Frozen { shards } => self.frozen(&shards, turn),
-            Event::FloorJournaled { shard } => self.floor_journaled(shard),
+            Event::FloorJournaled { shard, epoch } => self.floor_journaled(shard, epoch),
             Event::Copies(news) => self.hear(news, turn),
             Event::Policies { revision } => self.run_policies(revision, turn),
             Event::HigherEpoch { shard } => self.doubt(shard, turn),

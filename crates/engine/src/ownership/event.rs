@@ -1,6 +1,6 @@
 //! What can happen to a node, as far as ownership goes.
 
-use drl_core::{Generation, ShardId, ShardTime};
+use drl_core::{Epoch, Generation, ShardId, ShardTime};
 
 use super::local::Written;
 use super::marker::RoleMarker;
@@ -39,8 +39,8 @@ pub enum Event {
     Written { shard: ShardId },
     /// No check of these shards is decided any more; whether they were written until then.
     Frozen { shards: Vec<(ShardId, Written)> },
-    /// The floor of a cold start is in the journal, synced.
-    FloorJournaled { shard: ShardId },
+    /// The floor of the cold start under this epoch is in the journal, synced.
+    FloorJournaled { shard: ShardId, epoch: Epoch },
     /// Something about copies of shards, from the ledger.
     Copies(News),
     /// This node runs the policies of this revision from now on.

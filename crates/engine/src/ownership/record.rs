@@ -144,9 +144,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_follower_in_sync_is_waited_for() {
+    fn only_a_follower_in_sync_is_waited_for_and_handed_to() {
         let learner = ShardRecord { follower: Some(holder("n2", 1)), ..ShardRecord::first(holder("n1", 1)) };
-        assert_eq!(learner.fences().count(), 1);
-        assert_eq!(ShardRecord { in_sync: true, ..learner }.fences().count(), 2);
+        assert_eq!((learner.fences().count(), learner.swapped()), (1, None));
+        let in_sync = ShardRecord { in_sync: true, ..learner };
+        assert_eq!(in_sync.fences().count(), 2);
+        assert_eq!(in_sync.swapped().unwrap().owner, holder("n2", 1));
     }
 }

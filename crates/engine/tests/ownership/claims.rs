@@ -181,7 +181,7 @@ fn a_cold_take_over_waits_and_compares_again() {
     let expected = [report(0), warning(0), activate(0), report(1), warning(1), activate(1)];
     assert_eq!(shown, expected, "time starts at what the predecessor promised, and this wall clock is far behind that");
 
-    let noted = node.step(Event::FloorJournaled { shard: shard(0) });
+    let noted = node.step(Event::FloorJournaled { shard: shard(0), epoch: Epoch(4) });
     assert!(matches!(&noted[..], [Command::Persist { .. }]), "{noted:?}");
     let (_, settled) = change(&node.persisted(&noted));
     assert_eq!(settled.writes, [Write::Record { shard: shard(0), record: mine(4) }]);

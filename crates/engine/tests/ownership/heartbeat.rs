@@ -3,7 +3,7 @@
 use drl_core::{Epoch, Generation, Nanos, ShardTime};
 use drl_engine::ownership::{
     Closed, Command, Event, Fact, FoundShard, Guard, Held, LeaseId, Outcome, Promise, Report, Revision, ShardClock,
-    StopReason, Token, Write,
+    StopReason, Token, View, Write,
 };
 
 use crate::node::*;
@@ -125,6 +125,11 @@ fn a_request_under_a_higher_epoch_suspends_the_shard_until_everything_was_read()
     assert_eq!(suspended[0], Command::Freeze { shards: vec![shard(0)] });
     let (token, _) = transactions(&suspended).next().unwrap();
     assert_eq!(node.wake_after(1), [], "nothing goes on before the answer");
+    let records = [owned_by(holder("n1", 100), 4, 8), owned_by(holder("n2", 7), 3, 4)];
+    let told = node.committed(token, everything(9, records, &[("n2", entry(7, 2, 1))]));
+    assert_eq!(told, [Command::Thaw { shard: shard(0) }], "whoever asked was wrong");
+    let suspended = node.step(Event::HigherEpoch { shard: shard(0) });
+    let (token, _) = transactions(&suspended).next().unwrap();
     let records = [owned_by(holder("n2", 7), 5, 10), owned_by(holder("n2", 7), 3, 4)];
     let told = node.committed(token, everything(10, records, &[("n2", entry(7, 2, 1))]));
     let closed = Closed::NotOwner { epoch: Epoch(5), owner: holder("n2", 7) };
@@ -159,4 +164,51 @@ fn a_heartbeat_that_does_not_cover_a_shard_which_came_after_it_was_sent_moves_no
     let ended = node.committed(sent, at(11));
     assert!(!ended.iter().any(|command| matches!(command, Command::SetDeadline(_))), "{ended:?}");
     assert!(transactions(&ended).any(|(_, transaction)| is_beat(transaction)), "the next one does not wait");
+}
+
+#[test]
+fn a_session_that_was_gone_before_its_first_heartbeat_is_not_created_again() {
+    let mut node = Node::new();
+    let records = [owned_by(holder("n1", 9), 3, 4), owned_by(holder("n2", 7), 3, 4)];
+    let view = everything(6, records, &[("n2", entry(7, 2, 1))]);
+    let served = node.serve(found([held(3, 9), FoundShard::default()]), view);
+    let (token, _) = transactions(&served).find(|(_, transaction)| is_beat(transaction)).unwrap();
+    let gone = View { nodes: vec![(id("n1"), None)], ..at(9) };
+    let commands = node.refused(token, gone);
+    assert!(commands.contains(&Command::Revoke { token: Token(8), lease: LEASE }), "another session: {commands:?}");
+}
+
+#[test]
+fn what_the_watch_says_late_replaces_nothing_that_is_known_since() {
+    let mut node = serving();
+    let mut late = at(7);
+    late.records = vec![(shard(0), owned_by(holder("n3", 8), 4, 7)), (shard(1), owned_by(holder("n3", 8), 4, 7))];
+    let told = node.step(Event::Changed(late.clone()));
+    assert!(told.iter().any(|command| matches!(command, Command::Close { .. })), "{told:?}");
+    let mut new = at(9);
+    new.records = vec![(shard(0), owned_by(holder("n2", 7), 5, 9)), (shard(1), owned_by(holder("n2", 7), 5, 9))];
+    node.step(Event::Changed(new));
+    assert_eq!(node.step(Event::Changed(late)), []);
+}
+
+#[test]
+fn a_heartbeat_never_promises_less_than_the_one_before_it() {
+    let mut node = Node::new();
+    let records = [owned_by(holder("n1", 9), 3, 4), owned_by(holder("n2", 7), 3, 4)];
+    let view = everything(6, records, &[("n2", entry(7, 2, 1))]);
+    let served = node.serve(found([held(3, 9), FoundShard::default()]), view);
+    node.beat(&served, 7);
+    let intents = node.persisted(&served);
+    let adopted = node.committed(change(&intents).0, at(8));
+    let covered = node.persisted(&adopted);
+    let promised = |commands: &[Command]| match transactions(commands).find(|(_, transaction)| is_beat(transaction)) {
+        Some((_, transaction)) => transaction.writes.clone(),
+        None => vec![],
+    };
+    let while_it_owns = promised(&covered);
+    node.beat(&covered, 9);
+    let mut gone = at(10);
+    gone.records = vec![(shard(0), owned_by(holder("n2", 7), 5, 10))];
+    node.step(Event::Changed(gone));
+    assert_eq!(promised(&node.wake_after(5_000)), while_it_owns);
 }

@@ -171,3 +171,17 @@ fn an_owner_that_goes_on_as_another_lifetime_waits_for_no_copy_of_the_one_before
         !ledgers.letters().iter().any(|letter| letter.from.node == n(1).node && matches!(letter.body, Body::Frame(_)))
     );
 }
+
+#[test]
+fn an_acknowledgement_that_was_lost_is_said_again_although_nothing_more_is_sent() {
+    let mut ledgers = Ledgers::in_sync();
+    let commit = ledgers.charge(1, S, 1).unwrap();
+    ledgers.commit(1);
+    ledgers.deliver();
+    ledgers.commit(2);
+    let lost = ledgers.letters();
+    assert!(lost.iter().any(|letter| matches!(letter.body, Body::Ack(_))));
+    ledgers.tick(2);
+    ledgers.give_waiting();
+    assert!(ledgers.is_released(1, S, commit));
+}

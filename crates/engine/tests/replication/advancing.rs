@@ -197,3 +197,49 @@ fn whoever_was_left_behind_by_the_next_epoch_gets_nothing_more() {
     ledgers.commit(1);
     assert_eq!(frames(&ledgers.letters()), []);
 }
+
+#[test]
+fn a_kept_copy_that_stalled_is_told_again_although_what_it_was_sent_is_never_acknowledged() {
+    let mut ledgers = Ledgers::in_sync();
+    ledgers.live(200);
+    ledgers.charge(1, S, 1).unwrap();
+    ledgers.commit(1);
+    for _ in 0..55 {
+        ledgers.pass(100);
+        ledgers.tick(1);
+        ledgers.letters();
+    }
+    let broken = News::Broken { shard: S, to: n(2) };
+    assert!(ledgers.take_news(1).contains(&broken));
+    // A transaction that keeps it was under way, and was committed.
+    advance(&mut ledgers, 6, Some(2));
+    assert!(ledgers.take_news(1).contains(&broken), "so that it is dropped");
+}
+
+#[test]
+fn a_copy_that_is_asked_for_twice_is_one_copy() {
+    let mut ledgers = Ledgers::new();
+    ledgers.own(1, S, 5);
+    for _ in 0..2 {
+        ledgers.obey(1, Order::Seat { shard: S, to: n(2), start: Start::Anew });
+    }
+    ledgers.tick(1);
+    assert_eq!(invites(&ledgers.letters()).len(), 1);
+}
+
+#[test]
+fn what_was_refused_of_the_copy_before_does_not_break_the_one_that_is_invited() {
+    let mut ledgers = Ledgers::in_sync();
+    ledgers.obey(2, Order::Unfollow { shard: S });
+    ledgers.charge(1, S, 1).unwrap();
+    ledgers.settle();
+    ledgers.obey(1, Order::Unseat { shard: S, to: n(2) });
+    ledgers.obey(1, Order::Seat { shard: S, to: n(2), start: Start::Anew });
+    ledgers.take_news(1);
+    // Said with every acknowledgement, until it is followed anew.
+    ledgers.tick(2);
+    ledgers.give_waiting();
+    ledgers.tick(1);
+    ledgers.settle();
+    assert_eq!(ledgers.take_news(1), [News::Near { shard: S, to: n(2) }]);
+}

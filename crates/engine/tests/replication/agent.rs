@@ -65,8 +65,9 @@ pub(crate) struct Agent {
     nodes: Vec<(Holder, bool)>,
     /// Transactions that change the record and have no outcome yet.
     pub(crate) asked: VecDeque<(Token, Transaction)>,
-    /// How many were sent.
+    /// How many were sent, and the time that the last one promised.
     pub(crate) heartbeats: usize,
+    pub(crate) promised: ShardTime,
     /// How often everything was read.
     pub(crate) readings: usize,
     /// What the other nodes have promised.
@@ -103,6 +104,7 @@ impl Agent {
             nodes,
             asked: VecDeque::new(),
             heartbeats: 0,
+            promised: ShardTime::ZERO,
             readings: 0,
             time_hi: ShardTime(u64::MAX),
             disk_hangs: false,
@@ -189,6 +191,12 @@ impl Agent {
         said
     }
 
+    /// The first of what was on its way to the disk is there, and nothing else.
+    pub(crate) fn writes_one(&mut self) -> Vec<Command> {
+        let token = self.unwritten.remove(0);
+        self.run(Event::Persisted { token })
+    }
+
     /// The disk goes on: what was on its way is there.
     pub(crate) fn writes(&mut self) -> Vec<Command> {
         self.disk_hangs = false;
@@ -202,7 +210,10 @@ impl Agent {
             return None;
         }
         self.revision += 1;
-        self.heartbeats += usize::from(matches!(transaction.writes.as_slice(), [Write::Beat { .. }]));
+        if let [Write::Beat { time_hi, .. }] = transaction.writes.as_slice() {
+            self.heartbeats += 1;
+            self.promised = *time_hi;
+        }
         self.readings += usize::from(transaction.reads == Reads::Everything);
         let announces = |write: &Write| matches!(write, Write::Node { draining: true, .. });
         self.nodes[0].1 |= transaction.writes.iter().any(announces);

@@ -1,9 +1,10 @@
 //! Cold take-overs of shards that had a follower, and what comes after them.
 
-use drl_engine::ownership::{Command, Event, FoundShard, Guard, Origin, ShardRecord};
+use drl_core::{Nanos, ShardTime};
+use drl_engine::ownership::{Command, Event, FoundShard, Guard, Holder, Origin, Revision, ShardRecord};
 
 use crate::agent::*;
-use crate::ledgers::holder;
+use crate::ledgers::{NOON, holder};
 
 /// So long, with heartbeats.
 fn pass(agent: &mut Agent, seconds: u64) {
@@ -11,7 +12,7 @@ fn pass(agent: &mut Agent, seconds: u64) {
 }
 
 /// Beside the record of `n2` and its follower in sync `n3`.
-fn beside(others: &[drl_engine::ownership::Holder]) -> Agent {
+fn beside(others: &[Holder]) -> Agent {
     Agent::serving(FoundShard::default(), Some(in_sync(3, n2(), n3())), others).0
 }
 
@@ -57,8 +58,66 @@ fn a_shard_that_was_lost_names_no_follower_before_that_is_in_its_journal_and_off
     agent.sees_nodes(&[(me(), false), (holder(2, 70), false)]);
     agent.pass(1_000);
     assert_eq!(agent.wants(), None);
-    agent.run(Event::FloorJournaled { shard: ONE });
+    agent.run(Event::FloorJournaled { shard: ONE, epoch: cold.epoch });
     assert_eq!(agent.wants(), Some(&cold.settled()));
     agent.commits();
     assert_eq!(agent.wants(), Some(&cold.settled().with_learner(holder(2, 70))));
+}
+
+/// What `n1` does when it has waited, the shard is its own, and a heartbeat covers it.
+fn takes_cold(agent: &mut Agent) -> Vec<Command> {
+    pass(agent, 61);
+    let mut commands = agent.commits();
+    commands.extend(agent.pass(5_000));
+    commands
+}
+
+#[test]
+fn the_floor_of_an_earlier_ownership_is_not_taken_for_that_of_the_present_one() {
+    let mut agent = beside(&[]);
+    takes_cold(&mut agent);
+    let (mine, theirs) = (agent.record().clone(), holder(2, 70));
+    agent.sees(mine.taken_cold_by(theirs));
+    takes_cold(&mut agent);
+    let present = agent.record().clone();
+    assert_eq!((&present.owner, present.cold), (&me(), true));
+    // The journal hung meanwhile: what it has now is the floor from before the other node answered.
+    agent.run(Event::FloorJournaled { shard: ONE, epoch: mine.epoch });
+    assert_eq!(agent.wants(), None);
+    agent.run(Event::FloorJournaled { shard: ONE, epoch: present.epoch });
+    assert_eq!(agent.wants(), Some(&present.settled()));
+}
+
+#[test]
+fn a_cold_start_begins_behind_the_wall_clock_and_behind_what_is_stored() {
+    let hour = Nanos::from_secs(3_600);
+    for (stored, behind) in [(ShardTime::ZERO, NOON.plus(Nanos::from_secs(61))), (NOON.plus(hour), NOON.plus(hour))] {
+        let found = FoundShard { latest: stored, ..FoundShard::default() };
+        let (mut agent, _) = Agent::serving(found, Some(record(3, n2())), &[]);
+        let clock = takes_cold(&mut agent).into_iter().find_map(|command| match command {
+            Command::Activate { clock, .. } => Some(clock),
+            _ => None,
+        });
+        assert_eq!(clock.unwrap().base, behind);
+    }
+}
+
+#[test]
+fn a_node_that_drains_takes_nothing_over_cold() {
+    let mut agent = beside(&[]);
+    agent.run(Event::Drain);
+    pass(&mut agent, 120);
+    assert_eq!(agent.wants(), None, "it is on its way out");
+}
+
+#[test]
+fn an_owner_whose_node_began_another_lifetime_is_compared_as_that() {
+    let (mut agent, _) = Agent::serving(FoundShard::default(), Some(record(3, n3())), &[]);
+    agent.sees_nodes(&[(me(), false), (holder(3, 80), true)]);
+    pass(&mut agent, 61);
+    assert_eq!(agent.wants(), Some(&record(3, n3()).taken_cold_by(me())));
+    let guards = &agent.asked[0].1.guards;
+    let (node, created) = (n3().node, Revision(1));
+    assert!(guards.contains(&Guard::NodeSince { node: node.clone(), created }), "it has stood since then");
+    assert!(guards.contains(&Guard::Beat { node, changed: Revision(1) }), "and promised no later time");
 }

@@ -1,7 +1,10 @@
 //! What a copy takes of its owner's shard: rows, time and the floor of lost state; in parts, and anew.
 
-use drl_core::{CommitNo, Epoch, ShardCount};
-use drl_engine::ownership::{Origin, ShardClock};
+use std::collections::BTreeMap;
+
+use drl_core::caps::REPLICATION_FRAMES_SEEDING_MAX;
+use drl_core::{CommitNo, Epoch, ShardCount, ShardId};
+use drl_engine::ownership::{Closed, Origin, ShardClock};
 use drl_engine::replication::{Body, News, Order, Start};
 use drl_engine::{Ledger, Recoverer};
 
@@ -112,4 +115,76 @@ fn the_first_copy_on_a_node_begins_another_stream_because_that_node_may_have_for
     let news = ledgers.take_news(1);
     assert!(news.contains(&News::Near { shard: S, to: n(2) }), "{news:?}");
     assert!(!news.contains(&News::Broken { shard: S, to: n(2) }), "{news:?}");
+}
+
+/// What `n2` has after a restart behind a checkpoint, whose pages replace those of the one before.
+fn behind_a_checkpoint(ledgers: &mut Ledgers, stored: &mut BTreeMap<u8, Vec<u8>>) -> Ledger {
+    let now = ledgers.now;
+    let at = ledgers.ledger(2).time_of(S, now);
+    stored.extend(ledgers.ledger(2).take_pages(S, at).into_iter().map(|page| (page.bucket, page.payload)));
+    let mut recoverer = Recoverer::new(ShardCount::new(u64::from(SHARDS)).unwrap());
+    for (bucket, payload) in stored.iter().filter(|(_, payload)| !payload.is_empty()) {
+        recoverer.page(S, *bucket, payload).unwrap();
+    }
+    recoverer.into_ledger(CommitNo(100))
+}
+
+#[test]
+fn a_checkpoint_of_a_copy_has_what_it_took_since_the_one_before_and_nothing_of_what_it_lost() {
+    let (mut ledgers, mut stored) = (Ledgers::seeded(), BTreeMap::new());
+    behind_a_checkpoint(&mut ledgers, &mut stored);
+    ledgers.charge(1, S, 2).unwrap();
+    ledgers.settle();
+    let now = ledgers.now;
+    let at = ledgers.ledger(1).time_of(S, now);
+    let live = behind_a_checkpoint(&mut ledgers, &mut stored);
+    let taken = std::mem::replace(&mut ledgers.node(2).ledger, live);
+    assert_eq!((ledgers.used(2, S, 1), ledgers.used(2, S, 2)), (3, 1));
+    ledgers.node(2).ledger = taken;
+    ledgers.obey(2, Order::Unfollow { shard: S });
+    ledgers.obey(1, Order::Unseat { shard: S, to: n(2) });
+    ledgers.ledger(1).reset(S, key(1), at);
+    ledgers.commit(1);
+    ledgers.seat(1, 2, Start::Anew);
+    ledgers.node(2).ledger = behind_a_checkpoint(&mut ledgers, &mut stored);
+    assert_eq!((ledgers.used(2, S, 1), ledgers.used(2, S, 2)), (0, 1));
+}
+
+#[test]
+fn a_snapshot_waits_while_half_of_what_may_be_under_way_is() {
+    let (mut ledgers, other) = (Ledgers::in_sync(), ShardId::new(2));
+    ledgers.own(1, other, 5);
+    for _ in 0..REPLICATION_FRAMES_SEEDING_MAX {
+        ledgers.charge(1, S, 1).unwrap();
+        ledgers.commit(1);
+    }
+    let mut held_back = ledgers.letters();
+    ledgers.obey(1, Order::Seat { shard: other, to: n(2), start: Start::Anew });
+    ledgers.tick(1);
+    ledgers.give_waiting();
+    ledgers.give_waiting();
+    assert_eq!(frames(&ledgers.letters()), [], "what is live goes first");
+    held_back.truncate(1);
+    ledgers.give_all(held_back);
+    ledgers.commit(2);
+    ledgers.give_waiting();
+    assert_eq!(frames(&ledgers.letters()).len(), 1);
+}
+
+#[test]
+fn a_copy_that_begins_anew_forgets_the_time_that_its_node_gave_the_shard_also_in_its_journal() {
+    let mut ledgers = Ledgers::new();
+    ledgers.own(2, S, 4);
+    ledgers.pass(3_600_000);
+    ledgers.charge(2, S, 1).unwrap();
+    ledgers.commit(2);
+    ledgers.own(1, S, 5);
+    ledgers.charge(1, S, 1).unwrap();
+    ledgers.commit(1);
+    ledgers.seat(1, 2, Start::Anew);
+    let now = ledgers.now;
+    let owners = ledgers.ledger(1).time_of(S, now);
+    ledgers.ledger(2).close(S, Closed::Unknown);
+    assert_eq!(ledgers.ledger(2).time_of(S, now), owners);
+    assert_eq!(recovered(&mut ledgers).time_of(S, now), owners, "an hour earlier");
 }

@@ -1,6 +1,6 @@
 //! Planned moves: freeze, flush, swap; and what ends one that does not come to its end.
 
-use drl_core::{Epoch, ShardTime};
+use drl_core::{Epoch, Nanos, ShardTime};
 use drl_engine::ownership::{Closed, Command, Event, Holder, Outcome, ShardRecord};
 use drl_engine::replication::{News, Order, Silence, Start};
 
@@ -182,4 +182,17 @@ fn a_swap_that_is_on_its_way_happens_although_the_drain_is_taken_back() {
     let commands = agent.run(Event::Undrain);
     assert!(!is_thawed(&commands), "{commands:?}");
     assert!(agent.commits().iter().any(|command| matches!(command, Command::Close { shard: ONE, .. })));
+}
+
+#[test]
+fn an_heir_whose_heartbeat_covers_the_freeze_and_not_the_swap_gets_nothing() {
+    let mut agent = Agent::with_follower(&[n2()]);
+    // By this shard's clock it is a good thousand seconds past noon.
+    agent.time_hi = NOON.plus(Nanos::from_secs(1_002));
+    agent.sees_nodes(&[(me(), false), (n2(), false)]);
+    assert!(is_frozen_again(&agent.run(Event::Drain)));
+    agent.pass(3_000);
+    let commands = agent.hear(News::Flushed { shard: ONE });
+    assert_eq!(agent.wants(), None);
+    assert!(is_thawed(&commands));
 }

@@ -196,3 +196,14 @@ fn a_node_that_was_dropped_twice_is_named_again_after_two_seconds_and_another_on
     agent.pass(1);
     assert_eq!(agent.wants(), Some(&learner(epoch + 1, me(), n2())));
 }
+
+#[test]
+fn a_copy_that_should_have_replaced_the_follower_is_left_when_the_ring_wants_that_no_more() {
+    let mut agent = Agent::with_follower(&[n2(), n3()]);
+    let commands = agent.sees_nodes(&[(me(), false), (n2(), true), (n3(), false)]);
+    assert_eq!(orders(&commands), [Order::Seat { shard: ONE, to: n3(), start: Start::Anew }]);
+    let commands = agent.sees_nodes(&[(me(), false), (n2(), false), (n3(), true)]);
+    assert_eq!(orders(&commands), [Order::Unseat { shard: ONE, to: n3() }]);
+    agent.hear(News::Near { shard: ONE, to: n3() });
+    assert_eq!(agent.wants(), None);
+}

@@ -3,12 +3,12 @@
 
 use drl_core::{CommitNo, Cost, Epoch, Nanos, ShardCount};
 use drl_engine::ownership::{Command, Event};
-use drl_engine::replication::{News, Order, Silence};
+use drl_engine::replication::{News, Order, Silence, Start};
 use drl_engine::{Charge, Recoverer};
 use drl_limits::{Algorithm, Limit, Policy, PolicySpec};
 
 use crate::agent::*;
-use crate::ledgers::{Ledgers, S, key};
+use crate::ledgers::{Ledgers, S, key, n};
 
 fn answers(commands: &[Command]) -> bool {
     commands.iter().any(|command| matches!(command, Command::Activate { .. }))
@@ -118,4 +118,21 @@ fn a_row_stays_with_its_follower_as_its_owner_wrote_it_until_the_owner_converts_
     assert_eq!(before, follower, "and not yet there");
     ledgers.settle();
     assert_eq!(digests(&mut ledgers), (converted, converted), "as the owner's frame has it");
+}
+
+#[test]
+fn a_snapshot_says_the_policies_of_what_its_owner_took_from_the_one_before() {
+    let mut ledgers = Ledgers::seeded();
+    ledgers.policies = 9;
+    ledgers.charge(1, S, 1).unwrap();
+    ledgers.commit(1);
+    ledgers.deliver();
+    // The next owner has not heard of those policies when it writes its own journal.
+    ledgers.policies = 7;
+    ledgers.commit(2);
+    ledgers.own(2, S, 6);
+    ledgers.obey(2, Order::Seat { shard: S, to: n(3), start: Start::Anew });
+    ledgers.tick(2);
+    ledgers.settle();
+    assert!(ledgers.take_news(3).contains(&News::Stamped { revision: 9 }));
 }

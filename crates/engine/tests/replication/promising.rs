@@ -5,7 +5,7 @@ use drl_engine::ownership::{Command, Fact, FoundShard, Promise, RoleMarker};
 use drl_engine::replication::{Invite, Join, News, Order, Start};
 
 use crate::agent::*;
-use crate::ledgers::holder;
+use crate::ledgers::{NOON, holder};
 
 /// `n1`, invited by the owner `n2` under epoch 3.
 fn invited(invites: Vec<Invite>) -> (Agent, Vec<Command>) {
@@ -216,4 +216,54 @@ fn a_record_below_a_promise_means_that_etcd_went_back_and_the_node_stops() {
     let commands = agent.sees(record(3, holder(2, 8)));
     assert!(commands.iter().any(|command| matches!(command, Command::Stop(_))), "the same epoch of another lifetime");
     assert_eq!(promises(&commands), []);
+}
+
+#[test]
+fn an_invitation_of_an_epoch_that_is_over_is_not_accepted() {
+    let mut agent = Agent::following();
+    agent.sees(learner(4, n2(), me()));
+    assert_eq!(agent.hear(News::Invited { from: n2(), invites: vec![invite(3, 2, Start::Anew)] }), []);
+}
+
+#[test]
+fn a_promise_that_reaches_the_disk_late_joins_no_later_epoch() {
+    let (mut agent, _) = Agent::serving(FoundShard::default(), Some(learner(3, n2(), me())), &[n2()]);
+    agent.disk_hangs = true;
+    agent.hear(News::Invited { from: n2(), invites: vec![invite(3, 1, Start::Anew)] });
+    agent.sees(learner(4, n2(), me()));
+    agent.hear(News::Invited { from: n2(), invites: vec![invite(4, 2, Start::Anew)] });
+    assert_eq!(orders(&agent.writes_one()), [], "that was the promise of epoch 3");
+    let join = Join { shard: ONE, epoch: Epoch(4), attempt: 2 };
+    assert_eq!(orders(&agent.writes()), [Order::Follow { owner: n2(), join, start: Start::Anew }]);
+}
+
+#[test]
+fn a_marker_that_reaches_the_disk_late_makes_no_later_copy_count() {
+    let (mut agent, _) = invited(vec![invite(3, 1, Start::Anew)]);
+    agent.disk_hangs = true;
+    agent.hear(News::Seeded { shard: ONE, epoch: Epoch(3) });
+    agent.hear(News::Invited { from: n2(), invites: vec![invite(3, 2, Start::Anew)] });
+    assert_eq!(orders(&agent.writes_one()), [], "that was the marker of a copy that was emptied since");
+    let join = Join { shard: ONE, epoch: Epoch(3), attempt: 2 };
+    assert_eq!(orders(&agent.writes()), [Order::Follow { owner: n2(), join, start: Start::Anew }]);
+}
+
+#[test]
+fn a_promise_that_reaches_the_disk_late_lets_nobody_answer_under_a_later_epoch() {
+    let (mut agent, _) = Agent::serving(held(3, 9), Some(record(3, holder(1, 9))), &[n2()]);
+    let answers = |commands: &[Command]| commands.iter().any(|command| matches!(command, Command::Activate { .. }));
+    agent.disk_hangs = true;
+    agent.commits();
+    // The shard goes, and comes back.
+    agent.sees(record(5, n2()));
+    agent.sees(record(6, me()));
+    assert!(!answers(&agent.writes_one()), "that was the promise of epoch 4");
+    assert!(answers(&agent.writes()));
+}
+
+#[test]
+fn a_heartbeat_promises_the_time_of_copies_too_so_that_a_shard_can_be_handed_over() {
+    let mut agent = Agent::following();
+    agent.pass(5_000);
+    assert!(agent.promised > NOON, "the owner looks at it before it hands over");
 }

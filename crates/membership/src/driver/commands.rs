@@ -61,7 +61,7 @@ impl Driver {
             Command::Copies(order) => self.ownership.obey([order])?,
             Command::Activate { shard, epoch, origin, clock } => {
                 if let Some(commit) = self.ownership.activate(shard, epoch, origin, clock)? {
-                    self.errands.journaled(shard, commit);
+                    self.errands.journaled(shard, epoch, commit);
                 }
                 self.state.answering.insert(shard);
             }

@@ -65,7 +65,7 @@ impl World {
                 let Some(process) = self.machines[to.node].process(to.run) else { return Ok(()) };
                 process.ledger.activate(shard, epoch, origin, clock);
                 if origin == Origin::Cold {
-                    process.floors.push((process.ledger.open(), shard));
+                    process.floors.push((process.ledger.open(), shard, epoch));
                 }
                 let floor = process.ledger.time_of(shard, Nanos::ZERO);
                 if origin == Origin::Cold {
@@ -203,8 +203,7 @@ impl World {
         machine.disk.stands_at(positions);
         let last = machine.disk.last();
         let Some(process) = machine.process(to.run) else { return Ok(()) };
-        let floors: Vec<ShardId> =
-            process.floors.extract_if(.., |(commit, _)| *commit <= last).map(|(_, shard)| shard).collect();
+        let floors: Vec<_> = process.floors.extract_if(.., |(commit, ..)| *commit <= last).collect();
         if !floors.is_empty() {
             machine.disk.sync();
         }
@@ -215,8 +214,8 @@ impl World {
         self.release(to)?;
         self.deliver(to)?;
         self.commit(to);
-        for shard in floors {
-            self.step(to, Event::FloorJournaled { shard })?;
+        for (_, shard, epoch) in floors {
+            self.step(to, Event::FloorJournaled { shard, epoch })?;
         }
         Ok(())
     }
