@@ -28,6 +28,11 @@ impl Ahead {
         }
     }
 
+    /// What is left but for commits that `is_acked`: whoever looks may come long after the last answer.
+    fn unsettled(&self, is_acked: impl Fn(CommitNo) -> bool) -> u64 {
+        self.by_commit.iter().skip_while(|(commit, ..)| is_acked(*commit)).map(|(_, cost, _)| cost).sum()
+    }
+
     fn takes(&self, cost: u64, bound: u64, now: Nanos) -> bool {
         let longest = Nanos::from_millis(ASYNC_UNACKED_MILLIS_MAX).0;
         let is_late = self.by_commit.front().is_some_and(|(.., since)| since.0.saturating_add(longest) < now.0);
@@ -62,10 +67,10 @@ impl<B: Bugs> Ledger<B> {
         takes
     }
 
-    /// Cost of class `async` that a shard has answered and that is not acknowledged, as of the last such answer.
+    /// Cost of class `async` that a shard has answered and that is not acknowledged.
     #[must_use]
     pub fn unacked_cost(&self, shard: ShardId) -> u64 {
-        self.shards[shard.index()].ahead.cost
+        self.shards[shard.index()].ahead.unsettled(|commit| commit <= self.journaled && self.is_released(shard, commit))
     }
 }
 

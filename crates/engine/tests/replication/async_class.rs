@@ -46,6 +46,7 @@ fn no_more_than_the_bound_is_ahead_and_what_is_acknowledged_makes_room() {
     assert!(leaves_at_once(&mut ledgers, 1), "exactly the bound");
     assert!(!leaves_at_once(&mut ledgers, 1));
     ledgers.settle();
+    assert_eq!(ledgers.ledger(1).unacked_cost(S), 0, "also when nothing is asked for after that");
     assert!(leaves_at_once(&mut ledgers, BOUND), "all of it is acknowledged");
     assert_eq!(ledgers.ledger(1).unacked_cost(S), BOUND);
 }
