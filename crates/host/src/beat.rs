@@ -5,6 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use drl_core::caps::BEAT_MILLIS;
+use drl_store::faults::{Plant, is_planted};
 
 use crate::clock;
 use crate::inner::Inner;
@@ -15,6 +16,9 @@ pub(crate) fn run(inner: &Arc<Inner>, until: &mpsc::Receiver<()>) {
     while let Err(mpsc::RecvTimeoutError::Timeout) = until.recv_timeout(Duration::from_millis(BEAT_MILLIS)) {
         if inner.progress.stopped().is_some() {
             return;
+        }
+        if is_planted(Plant::BeatOfCommitter) {
+            continue;
         }
         let Ok(mut state) = inner.lock() else { return };
         state.ledger.tick(clock::monotonic());

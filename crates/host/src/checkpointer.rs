@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use drl_core::CommitNo;
 use drl_core::caps::JOURNAL_BYTES_MAX;
+use drl_store::faults::point;
 use drl_store::{PageId, WriteError};
 
 use crate::clock;
@@ -59,6 +60,7 @@ fn checkpoint(inner: &Inner, covered: CommitNo) -> Result<CommitNo, WriteError> 
         bytes += pages.iter().map(|page| page.payload.len()).sum::<usize>();
         portion.extend(pages.into_iter().map(|page| (PageId { shard, bucket: page.bucket }, page.payload)));
         if bytes >= PORTION_BYTES {
+            point("pages");
             inner.store.write_pages(&portion)?;
             written += portion.len();
             portion.clear();
@@ -72,7 +74,9 @@ fn checkpoint(inner: &Inner, covered: CommitNo) -> Result<CommitNo, WriteError> 
     if written == 0 && upto == covered && !inner.store.has_loose_policies() {
         return Ok(covered);
     }
+    point("checkpoint");
     inner.store.checkpoint(upto)?;
+    point("checkpointed");
     inner.counts.checkpoints.fetch_add(1, Ordering::Relaxed);
     tracing::debug!(upto = upto.0, pages = written, "checkpoint");
     Ok(upto)

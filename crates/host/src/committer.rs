@@ -7,6 +7,8 @@ use std::sync::{Arc, PoisonError, mpsc};
 use std::time::Duration;
 
 use drl_core::CommitNo;
+use drl_core::caps::BEAT_MILLIS;
+use drl_store::faults::{Plant, is_planted, point};
 use drl_store::{CommitSync, WriteError};
 
 use crate::clock;
@@ -50,15 +52,26 @@ pub(crate) fn run(inner: &Arc<Inner>) {
 fn next_frame(inner: &Inner, written: Option<CommitNo>, frame: &mut Vec<u8>) -> Result<Option<Sealed>, Stopped> {
     let mut state = inner.lock()?;
     if let Some(commit) = written {
+        point("ack");
         state.ledger.committed(commit, clock::monotonic());
         inner.deliver(&mut state);
+        point("acked");
     }
     loop {
+        if is_planted(Plant::BeatOfCommitter) {
+            state.ledger.tick(clock::monotonic());
+            inner.deliver(&mut state);
+        }
         let rows = state.ledger.open_rows() as u64;
         if let Some(commit) = state.ledger.seal(inner.configuration.revision(), frame) {
             state.open_since = (!state.ledger.is_clean()).then(clock::monotonic);
             let (rows, sync) = (rows - state.ledger.open_rows() as u64, sync(inner, &state));
             let sealed = Sealed { commit, rows, sync };
+            if is_planted(Plant::AckBeforeJournal) {
+                state.ledger.committed(commit, clock::monotonic());
+                inner.deliver(&mut state);
+                inner.progress.advance(commit);
+            }
             inner.carry(&mut state);
             drop(state);
             inner.progress.take();
@@ -68,7 +81,12 @@ fn next_frame(inner: &Inner, written: Option<CommitNo>, frame: &mut Vec<u8>) -> 
             return Ok(None);
         }
         state.committer = Committer::Idle;
-        state = inner.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state = if is_planted(Plant::BeatOfCommitter) {
+            let beat = Duration::from_millis(BEAT_MILLIS);
+            inner.work.wait_timeout(state, beat).unwrap_or_else(PoisonError::into_inner).0
+        } else {
+            inner.work.wait(state).unwrap_or_else(PoisonError::into_inner)
+        };
         state.committer = Committer::Busy;
     }
 }
@@ -85,7 +103,9 @@ fn sync(inner: &Inner, state: &State) -> CommitSync {
 
 fn commit(inner: &Inner, sealed: &Sealed, frame: &[u8]) -> Result<(), WriteError> {
     let began = clock::monotonic();
+    point("journal");
     inner.store.append(sealed.commit, frame, sealed.sync)?;
+    point("journaled");
     if sealed.sync == CommitSync::Later {
         inner.progress.leaves_unsynced(sealed.commit);
     }

@@ -29,6 +29,7 @@ mod unknown;
 
 pub use ask::{Action, Answer, Ask, PolicyOf, Ticket};
 pub use clock::boot_id;
+pub use drl_store::faults;
 pub use error::{CheckError, NotHere, NotReleased, OpenError, Refused, Stopped};
 pub use host::Host;
 pub use options::{Cluster, HostOptions, JournalSync, UnknownClient};

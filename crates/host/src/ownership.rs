@@ -8,6 +8,7 @@ use drl_engine::Ledger;
 use drl_engine::ownership::{Closed, Fact, Found, Moment, Origin, ShardClock, Written};
 use drl_engine::replication::Order;
 use drl_store::Record;
+use drl_store::faults::point;
 
 use crate::clock;
 use crate::error::Stopped;
@@ -133,7 +134,9 @@ impl Ownership {
     pub fn persist(&self, facts: &[Fact]) -> Result<(), Stopped> {
         let records: Vec<Record> = facts.iter().filter_map(facts::record).collect();
         let store = &self.inner.store;
+        point("promise");
         let mut written = if records.is_empty() { Ok(()) } else { store.put_records(&records) };
+        point("promised");
         let is_discarded = facts.contains(&Fact::CountersDiscarded);
         if is_discarded {
             written = written.and_then(|()| store.discard_counters());

@@ -8,8 +8,8 @@ use drl_coordination::{
     Coordination, Fault, Grant, LeaseId, Outcome, Prefix, Ttl, Txn, TxnError, Update, WatchOptions,
 };
 use drl_core::{CommitNo, Epoch, ShardId};
-use drl_engine::ownership::{Event, Fact, Token, Transaction};
-use drl_host::{Heard, Ownership, Signal};
+use drl_engine::ownership::{Event, Fact, Token, Transaction, Write};
+use drl_host::{Heard, Ownership, Signal, faults};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -115,7 +115,16 @@ impl Errands {
     pub(crate) fn transact(&mut self, token: Token, transaction: Transaction, txn: Txn) {
         let (coordination, within) = (Arc::clone(&self.coordination), self.within);
         self.run(async move {
+            // A heartbeat changes no record.
+            let is_swap = transaction.writes.iter().any(|write| matches!(write, Write::Record { .. }));
+            let pass = |name: &str| {
+                if is_swap {
+                    faults::point(name);
+                }
+            };
+            pass("swap");
             let result = coordination.transact(txn, within).await;
+            pass("swapped");
             Input::Ended { token, transaction, result }
         });
     }

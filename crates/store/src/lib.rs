@@ -14,6 +14,7 @@ mod bounds;
 pub mod conformance;
 mod directory;
 mod envelope;
+pub mod faults;
 mod judge;
 mod keys;
 mod lineage;

@@ -18,6 +18,7 @@ use rocksdb::{BoundColumnFamily, DBWithThreadMode, MultiThreaded, Options, Write
 
 use crate::directory::{Directory, Stage};
 use crate::envelope::{self, Kind};
+use crate::faults::{Plant, is_planted, point};
 use crate::mark::{Mark, MarkFile};
 use crate::run::Run;
 use crate::stop::Stop;
@@ -121,7 +122,10 @@ impl RocksStore {
 
     /// One write of the database.
     fn commit(&self, batch: WriteBatch, sync: CommitSync) -> Result<(), String> {
-        self.db.write_opt(batch, &options::write(sync)).map_err(|error| error.to_string())
+        point("write");
+        let written = self.db.write_opt(batch, &options::write(sync)).map_err(|error| error.to_string());
+        point("written");
+        written
     }
 
     /// Moves the mark to what was just written. Not for pages: they may be lost until their checkpoint, and a mark that
@@ -206,7 +210,13 @@ impl Store for RocksStore {
 
     fn sync(&self) -> Result<(), WriteError> {
         self.stop.check()?;
-        self.db.flush_wal(true).map_err(|error| self.stop.because(error.to_string()))
+        point("fsync");
+        if is_planted(Plant::LostFsync) {
+            return Ok(());
+        }
+        self.db.flush_wal(true).map_err(|error| self.stop.because(error.to_string()))?;
+        point("fsynced");
+        Ok(())
     }
 
     fn write_pages(&self, pages: &[(PageId, Vec<u8>)]) -> Result<(), WriteError> {

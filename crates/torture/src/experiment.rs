@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use drl_tests::cluster::{Since, let_pass};
-use drl_tests::load::Chance;
+use drl_tests::load::{Chance, used};
 
 use crate::clients::{Client, everybody};
 use crate::fault::Fault;
 use crate::judge::{Circumstances, Verdict};
 use crate::load::{Asked, Load};
 use crate::schedule::Step;
+use crate::stall::Stall;
 use crate::world::World;
 
 /// Before the first fault and after everything is whole again.
@@ -25,6 +26,8 @@ pub(crate) struct Outcome {
     pub verdict: Verdict,
     /// How long after a fault was cured until every shard had a copy in sync again, at most.
     pub whole: Duration,
+    /// The longest that the machine itself stood still.
+    pub stalled: Duration,
     pub histories: Vec<(Client, Vec<Asked>)>,
 }
 
@@ -33,7 +36,7 @@ pub(crate) struct Outcome {
 /// # Errors
 /// A fault could not be begun or cured, or the world did not become whole again.
 pub(crate) fn torture(world: &mut World, round: u64, steps: &[Step], chance: &mut Chance) -> Result<Outcome> {
-    let (limiter, origin) = (world.limiter()?, Since::now());
+    let (limiter, origin, stall) = (world.limiter()?, Since::now(), Stall::watch());
     let load = Load::start(&world.runtime, &limiter, &world.doors, everybody(round)?, origin);
     let mut run = Run { world, chance, origin, whole: Duration::ZERO, healed: origin.elapsed() };
     let_pass(CALM);
@@ -41,14 +44,23 @@ pub(crate) fn torture(world: &mut World, round: u64, steps: &[Step], chance: &mu
     let_pass(CALM);
     let Run { whole, healed, .. } = run;
     let histories = load.stop(&world.runtime)?;
+    let stalled = stall.longest();
     suffered?;
+    let mut verdict = Verdict::of(&histories, &circumstances(steps, healed));
+    for (client, history) in histories.iter().filter(|(client, _)| client.is_remembered()) {
+        let used = world.runtime.block_on(used(&limiter, &client.id))?;
+        verdict.remembers(client, history, used, &circumstances(steps, healed));
+    }
+    Ok(Outcome { verdict, whole, stalled, histories })
+}
+
+fn circumstances(steps: &[Step], healed: Duration) -> Circumstances {
     let faults = || steps.iter().flat_map(Step::faults);
-    let circumstances = Circumstances {
+    Circumstances {
         healed: nanos(healed),
         late: nanos(faults().map(|fault| fault.lasts).sum()),
         take_overs: faults().map(|fault| fault.take_overs).sum(),
-    };
-    Ok(Outcome { verdict: Verdict::of(&histories, &circumstances), whole, histories })
+    }
 }
 
 fn nanos(span: Duration) -> u64 {

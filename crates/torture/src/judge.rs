@@ -8,11 +8,14 @@ use drl_core::caps::ASYNC_UNACKED_COST;
 use drl_limits::Durability;
 use drl_sim::history::{Admitted, Denied, in_real_time, in_shard_time, is_needed};
 
-use crate::clients::{Client, GROUPS};
+use crate::clients::{Client, Door, GROUPS};
 use crate::load::{Asked, Said};
 
 /// An answer that took longer may be of a check that was asked again, of another owner, and charged twice.
 const ASKED_AGAIN: u64 = 20_000_000;
+
+/// What is wrong when both copies of a shard were given up.
+const LOST: &str = "the state of a shard was lost";
 
 /// What one group of clients saw.
 #[derive(Debug, Clone, Copy, Default)]
@@ -51,24 +54,50 @@ pub(crate) struct Circumstances {
     pub take_overs: u64,
 }
 
+impl Circumstances {
+    /// What may be admitted on top of a limit.
+    fn bound(&self, client: &Client) -> u64 {
+        match GROUPS[client.group].durability {
+            Durability::Replicated => 0,
+            Durability::Async => self.take_overs * ASYNC_UNACKED_COST,
+        }
+    }
+}
+
 impl Verdict {
     /// Judges what everybody saw.
     #[must_use]
     pub(crate) fn of(histories: &[(Client, Vec<Asked>)], circumstances: &Circumstances) -> Self {
         let mut verdict = Self::default();
+        let is_lost = |asked: &Asked| asked.said == Said::StateLost;
+        if histories.iter().any(|(_, history)| history.iter().any(is_lost)) {
+            verdict.wrongs.push(LOST.to_owned());
+        }
         for (client, history) in histories {
             verdict.judge(client, history, circumstances);
         }
         verdict
     }
 
+    /// Compares what a client was granted with what its owner counts as used in the end: what was forgotten would be admitted twice.
+    pub(crate) fn remembers(&mut self, client: &Client, history: &[Asked], used: u64, circumstances: &Circumstances) {
+        let granted = history.iter().filter(|asked| asked.said == Said::Granted).count() as u64;
+        let (forgotten, bound) = (granted.saturating_sub(used), circumstances.bound(client));
+        let cell = &mut self.cells[client.group];
+        cell.over = cell.over.max(forgotten);
+        if forgotten > bound {
+            self.wrongs.push(format!("{} was granted {granted}, and {used} count as used", client.id));
+        }
+    }
+
+    fn has_lost(&self) -> bool {
+        self.wrongs.first().is_some_and(|first| first == LOST)
+    }
+
     fn judge(&mut self, client: &Client, history: &[Asked], circumstances: &Circumstances) {
         let (charges, before) = charges(history, circumstances.late);
         let over = over(client, &charges);
-        let bound = match GROUPS[client.group].durability {
-            Durability::Replicated => 0,
-            Durability::Async => circumstances.take_overs * ASYNC_UNACKED_COST,
-        };
+        let bound = circumstances.bound(client);
         if over > bound {
             self.wrongs.push(format!("{} got {over} over its limit, where {bound} are allowed", client.id));
         }
@@ -78,20 +107,27 @@ impl Verdict {
             self.wrongs.push(format!("{}, in shard time: {violation}", client.id));
             self.cells[client.group].over = self.cells[client.group].over.max(1);
         }
-        let needless = needless(client, history, &charges, &before);
-        if let Some(first) = needless.first() {
+        // Through this door nobody tells shard time. It may be late by as long as the shard did not answer, and its windows last so much longer.
+        let (silence, stretch) = (silence(history), |silence: Duration| u64::try_from(silence.as_nanos()).unwrap_or(0));
+        let stretched = |charge: &Admitted| Admitted { real: charge.real + stretch(silence), ..*charge };
+        let may_count: Vec<Admitted> = charges.iter().map(stretched).collect();
+        let needless = needless(client, history, &may_count, &before);
+        let is_told = client.door == Door::Rust || !self.has_lost();
+        if let Some(first) = needless.first().filter(|_| is_told) {
             let (count, at) = (needless.len(), seconds(first.sent));
             self.wrongs.push(format!("{} was denied {count} times without need, first at {at:.3} s", client.id));
         }
         let count = |said: Said| history.iter().filter(|asked| asked.said == said).count() as u64;
         let cell = &mut self.cells[client.group];
         cell.over = cell.over.max(over);
-        cell.needless += needless.len() as u64;
-        cell.lost += count(Said::StateLost);
+        // Where state was lost, clients of this door were denied for that, and nobody told them.
+        let (without_need, lost) = if is_told { (needless.len(), 0) } else { (0, needless.len()) };
+        cell.needless += without_need as u64;
+        cell.lost += count(Said::StateLost) + lost as u64;
         cell.granted += count(Said::Granted);
         cell.denied += count(Said::Denied);
         cell.unanswered += count(Said::Nothing);
-        cell.silence = cell.silence.max(silence(history));
+        cell.silence = cell.silence.max(silence);
         match recovery(history, circumstances.healed) {
             Some(recovery) => cell.recovery = cell.recovery.max(recovery),
             None => self.wrongs.push(format!("{} was never answered again", client.id)),

@@ -13,6 +13,7 @@ use crate::experiment::{Outcome, torture};
 use crate::fault::{FAULTS, Fault, Needs, lacks};
 use crate::judge::Cell;
 use crate::schedule::Step;
+use crate::stall::TOO_LONG;
 use crate::world::{Plan, World};
 
 /// What came of every fault.
@@ -25,6 +26,9 @@ pub(crate) struct Matrix {
 }
 
 const NODES: usize = 3;
+
+/// How often a fault is tried while the machine stands still.
+const TRIES: u64 = 3;
 
 impl Matrix {
     /// Runs the faults whose names contain this.
@@ -63,7 +67,18 @@ impl Matrix {
         }
         let Some((_, world)) = world else { anyhow::bail!("there is no etcd") };
         let step = Step { fault, within: None };
-        torture(world, round, &[step], &mut Chance::from_seed(self.seed ^ round << 32))
+        for attempt in 0..TRIES {
+            let mut chance = Chance::from_seed(self.seed ^ round << 32);
+            let outcome = torture(world, round + attempt * 1_000, &[step], &mut chance)?;
+            if !outcome.verdict.wrongs.is_empty() {
+                eprintln!("logs of the nodes: {}", world.keep_logs()?.display());
+            }
+            if outcome.stalled <= TOO_LONG {
+                return Ok(outcome);
+            }
+            eprintln!("the machine stood still for {:?}: once more", outcome.stalled);
+        }
+        anyhow::bail!("the machine stood still in each of {TRIES} tries")
     }
 
     /// Whether nothing is wrong.

@@ -11,6 +11,7 @@ use drl_client::{Connect, RateLimiter};
 use drl_test_etcd::{Proxy, Server};
 use drl_tests::cluster::{SOON, eventually, records};
 use drl_tests::disk::SmallDisk;
+use drl_tests::load::Chance;
 use drl_tests::node::{Node, built, drl_binary};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -18,6 +19,8 @@ use tokio::runtime::Runtime;
 
 use crate::clients::policies;
 use crate::clocks::Clocks;
+use crate::disks::LossyDisk;
+use crate::fault::Begun;
 use crate::load::Doors;
 use crate::network::{HUB, Network};
 use crate::room::Room;
@@ -42,6 +45,8 @@ pub(crate) enum Disks {
     SmallOfNodes,
     /// File systems in memory of 300 MiB, of etcd.
     SmallOfEtcd,
+    /// Those of the nodes forget, at a power cut, what was not put on them.
+    Lossy,
 }
 
 /// What a world is made of.
@@ -58,6 +63,9 @@ pub(crate) struct Plan {
     /// The program, beside this one: `drl`, or the one with faults of its own.
     pub program: Option<String>,
     pub flags: Vec<String>,
+    pub etcd_flags: Vec<String>,
+    /// What nodes find in their environment.
+    pub environment: Vec<(String, String)>,
 }
 
 /// A node's place.
@@ -68,9 +76,10 @@ pub(crate) struct Seat {
     pub proxy: Option<Proxy>,
     pub room: Option<Room>,
     pub disk: Option<SmallDisk>,
-    /// What the next start finds in its environment.
-    pub environment: Vec<(String, String)>,
 }
+
+/// How a fault begins that knows more than a seed.
+pub(crate) type Planned = Box<dyn FnOnce(&mut World, &mut Chance) -> Result<Begun>>;
 
 pub(crate) struct World {
     pub plan: Plan,
@@ -81,7 +90,10 @@ pub(crate) struct World {
     pub network: Option<Network>,
     pub clocks: Option<Clocks>,
     pub doors: Doors,
+    /// A fault that was planned beforehand, for when its turn comes.
+    pub next: Option<Planned>,
     pub runtime: Runtime,
+    pub lossy_disks: Vec<LossyDisk>,
     work: TempDir,
 }
 
@@ -102,13 +114,20 @@ impl World {
             }
             Ok(())
         };
-        let Some(etcd) = Server::start_members(plan.etcd, host, &[], prepare)? else { return Ok(None) };
+        let etcd_flags: Vec<&str> = plan.etcd_flags.iter().map(String::as_str).collect();
+        let Some(etcd) = Server::start_members(plan.etcd, host, &etcd_flags, prepare)? else { return Ok(None) };
         let clocks = plan.has_clocks.then(|| Clocks::new(work.path(), plan.nodes)).transpose()?;
         let doors = Arc::new(Mutex::new(vec![None; plan.nodes]));
         let etcd_disks = disks.into_inner().unwrap_or_else(PoisonError::into_inner);
         let seats = Vec::new();
-        let mut world = Self { plan, seats, etcd, etcd_disks, network, clocks, doors, runtime, work };
+        let (next, lossy_disks) = (None, Vec::new());
+        let mut world =
+            Self { plan, seats, etcd, etcd_disks, network, clocks, doors, next, runtime, lossy_disks, work };
         for index in 0..world.plan.nodes {
+            if world.plan.disks == Disks::Lossy {
+                let (image, at) = (world.work.path().join(format!("image-{index}")), world.disk(index));
+                world.lossy_disks.push(LossyDisk::mount(&image, &at)?);
+            }
             let seat = world.seat(index)?;
             world.seats.push(seat);
             world.start_node(index)?;
@@ -126,12 +145,45 @@ impl World {
         let room = self.plan.has_rooms.then(|| Room::build(index)).transpose()?;
         let has_small_disk = self.plan.disks == Disks::SmallOfNodes;
         let disk = has_small_disk.then(|| SmallDisk::mount(&self.directory(index), 128)).transpose()?.flatten();
-        Ok(Seat { node: None, ports: [0; 3], proxy, room, disk, environment: Vec::new() })
+        Ok(Seat { node: None, ports: [0; 3], proxy, room, disk })
     }
 
     #[must_use]
     pub(crate) fn directory(&self, index: usize) -> PathBuf {
-        self.work.path().join(format!("n{}", index + 1))
+        match self.plan.disks {
+            Disks::Lossy => self.disk(index).join("data"),
+            _ => self.work.path().join(format!("n{}", index + 1)),
+        }
+    }
+
+    fn disk(&self, index: usize) -> PathBuf {
+        self.work.path().join(format!("disk-{}", index + 1))
+    }
+
+    /// Puts the logs of all nodes where they outlive this.
+    ///
+    /// # Errors
+    /// They cannot be copied.
+    pub(crate) fn keep_logs(&self) -> Result<PathBuf> {
+        let kept = tempfile::Builder::new().prefix("drl-torture-logs-").tempdir()?.keep();
+        for index in 0..self.seats.len() {
+            let log = self.directory(index).with_extension("log");
+            if log.exists() {
+                std::fs::copy(log, kept.join(format!("n{}.log", index + 1)))?;
+            }
+        }
+        Ok(kept)
+    }
+
+    #[must_use]
+    pub(crate) fn work(&self) -> &Path {
+        self.work.path()
+    }
+
+    /// Where a node that was built with faults is told what to do.
+    #[must_use]
+    pub(crate) fn fault_file(&self, index: usize) -> PathBuf {
+        self.work.path().join(format!("fault-{}", index + 1))
     }
 
     /// Starts a node, again, on its directory.
@@ -176,7 +228,7 @@ impl World {
         if let Some(clocks) = &self.clocks {
             clocks.preload(index, &mut command);
         }
-        command.envs(self.seats[index].environment.iter().cloned());
+        command.envs(self.plan.environment.iter().cloned()).env("DRL_FAULT_FILE", self.fault_file(index));
         Ok(command)
     }
 
@@ -222,17 +274,24 @@ impl World {
     pub(crate) fn start_missing(&mut self) -> Result<usize> {
         let mut started = 0;
         for index in 0..self.seats.len() {
-            let is_running = match &mut self.seats[index].node {
-                Some(node) => node.ended()?.is_none(),
-                None => false,
-            };
-            if !is_running {
+            if self.has_ended(index)?.is_some() {
                 self.kill(index)?;
                 self.start_node(index)?;
                 started += 1;
             }
         }
         Ok(started)
+    }
+
+    /// Whether a node has ended by itself, once it has.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub(crate) fn has_ended(&mut self, index: usize) -> Result<Option<()>> {
+        match &mut self.seats[index].node {
+            Some(node) => Ok(node.ended()?.map(drop)),
+            None => Ok(Some(())),
+        }
     }
 
     /// A member of etcd that runs.
@@ -262,6 +321,21 @@ impl World {
             let records = self.records().unwrap_or_default();
             let is_whole = !records.is_empty() && records.iter().all(|record| record["in_sync"] == true);
             Ok(is_whole.then_some(()))
+        })
+    }
+
+    /// Waits until every shard has a copy in sync, and no record names this node.
+    ///
+    /// # Errors
+    /// Not within a minute.
+    pub(crate) fn whole_without(&mut self, index: usize) -> Result<()> {
+        let gone = format!("n{}", index + 1);
+        eventually("every shard has a copy in sync elsewhere", SOON, || {
+            let records = self.records()?;
+            let is_elsewhere = |record: &Value| {
+                record["in_sync"] == true && ["owner", "follower"].iter().all(|role| record[role]["node"] != *gone)
+            };
+            Ok(records.iter().all(is_elsewhere).then_some(()))
         })
     }
 

@@ -2,6 +2,7 @@
 
 use drl_engine::ownership::Holder;
 use drl_engine::replication::{Body, Letter};
+use drl_store::faults::point;
 
 use super::Host;
 use crate::ask::Ticket;
@@ -15,6 +16,9 @@ impl Host {
     /// [`Stopped`]
     pub fn receive(&self, letter: Letter) -> Result<(), Stopped> {
         let lets_go = matches!(letter.body, Body::Ack(_) | Body::Join(_) | Body::Lost { .. });
+        if matches!(letter.body, Body::Frame(_)) {
+            point("frame");
+        }
         let mut state = self.serving()?;
         if let Err(rejected) = state.ledger.receive(letter, clock::monotonic()) {
             tracing::debug!(%rejected, "a message of another node was not taken");

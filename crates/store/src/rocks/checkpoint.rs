@@ -13,6 +13,7 @@ use drl_core::CommitNo;
 use rocksdb::{FlushOptions, WriteBatch};
 
 use super::{RocksStore, options};
+use crate::faults::point;
 use crate::tail::Tail;
 use crate::{CommitSync, Store, WriteError, keys};
 
@@ -36,6 +37,7 @@ impl RocksStore {
             writer.tail.cut(upto);
             self.mark(writer)
         })?;
+        point("checkpoint-cut");
         self.release(upto).map_err(|reason| self.stop.because(reason))
     }
 

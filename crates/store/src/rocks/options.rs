@@ -10,6 +10,7 @@ use rocksdb::{
 };
 
 use crate::directory::Stage;
+use crate::faults::{Plant, is_planted};
 use crate::{CommitSync, keys};
 
 const MIB: usize = 1 << 20;
@@ -128,7 +129,7 @@ fn common() -> Options {
 
 pub(super) fn write(sync: CommitSync) -> WriteOptions {
     let mut options = WriteOptions::default();
-    options.set_sync(sync == CommitSync::Now);
+    options.set_sync(sync == CommitSync::Now && !is_planted(Plant::LostFsync));
     options
 }
 
