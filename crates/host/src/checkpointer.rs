@@ -68,6 +68,7 @@ fn checkpoint(inner: &Inner, covered: CommitNo) -> Result<CommitNo, WriteError> 
         }
     }
     if !portion.is_empty() {
+        point("pages");
         inner.store.write_pages(&portion)?;
         written += portion.len();
     }
