@@ -36,8 +36,8 @@ mod passed {
 #[cfg(feature = "faults")]
 #[expect(clippy::disallowed_methods, reason = "never in a product; the tortured process is told by its environment")]
 mod passed {
-    use std::sync::OnceLock;
-    use std::time::{Duration, Instant};
+    use std::sync::{OnceLock, mpsc};
+    use std::time::Duration;
 
     use super::Plant;
 
@@ -51,10 +51,10 @@ mod passed {
             return;
         }
         let milliseconds = words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
-        let (since, span) = (Instant::now(), Duration::from_millis(milliseconds));
-        while let Some(left) = span.checked_sub(since.elapsed()).filter(|left| !left.is_zero()) {
-            std::thread::park_timeout(left);
-        }
+        // Nobody sends anything: a wait, and nothing else.
+        let (held, never) = mpsc::channel::<()>();
+        let _ = never.recv_timeout(Duration::from_millis(milliseconds));
+        drop(held);
         if words.next() == Some("die") {
             std::process::abort();
         }

@@ -13,7 +13,7 @@ const MONOTONIC: [u64; 5] = [0, 100_000, 7, 3_600, 90_000_000];
 
 /// The files that say how wrong each wall clock is.
 pub(crate) struct Clocks {
-    library: PathBuf,
+    preloaded: PathBuf,
     directory: PathBuf,
 }
 
@@ -34,8 +34,8 @@ impl Clocks {
     /// # Errors
     /// There is no libfaketime, or nothing may be written there.
     pub(crate) fn new(directory: &Path, nodes: usize) -> Result<Self> {
-        let library = library().context("no libfaketime (apt-get install faketime)")?;
-        let clocks = Self { library, directory: directory.to_owned() };
+        let preloaded = library().context("no libfaketime (apt-get install faketime)")?;
+        let clocks = Self { preloaded, directory: directory.to_owned() };
         (0..nodes).try_for_each(|node| clocks.set_wall(node, 0))?;
         Ok(clocks)
     }
@@ -63,8 +63,8 @@ impl Clocks {
     }
 
     pub(crate) fn preload(&self, node: usize, command: &mut Command) {
-        let (library, file) = (&self.library, self.file(node));
-        command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", file);
+        let (preloaded, file) = (&self.preloaded, self.file(node));
+        command.env("LD_PRELOAD", preloaded).env("FAKETIME_TIMESTAMP_FILE", file);
         command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
     }
 }

@@ -1,5 +1,8 @@
 //! The world that is tortured: etcd, nodes, and whatever they are put behind, into or onto so that it can be broken. Everything ends with it.
 
+mod plan;
+mod waiting;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,11 +12,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use drl_client::{Connect, RateLimiter};
 use drl_test_etcd::{Proxy, Server};
-use drl_tests::cluster::{SOON, eventually, records};
 use drl_tests::disk::SmallDisk;
 use drl_tests::load::Chance;
 use drl_tests::node::{Node, built, drl_binary};
-use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -25,48 +26,7 @@ use crate::load::Doors;
 use crate::network::{HUB, Network};
 use crate::room::Room;
 
-/// How nodes reach each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Net {
-    #[default]
-    Loopback,
-    /// A namespace each, on a bridge.
-    Namespaces,
-    /// A proxy before each.
-    Proxies,
-}
-
-/// Where a node keeps its data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Disks {
-    #[default]
-    Usual,
-    /// File systems in memory of 128 MiB, of the nodes.
-    SmallOfNodes,
-    /// File systems in memory of 300 MiB, of etcd.
-    SmallOfEtcd,
-    /// Those of the nodes forget, at a power cut, what was not put on them.
-    Lossy,
-}
-
-/// What a world is made of.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Plan {
-    pub nodes: usize,
-    pub etcd: usize,
-    pub net: Net,
-    pub disks: Disks,
-    /// Wall clocks that can be moved, and monotonic clocks that begin at different times.
-    pub has_clocks: bool,
-    /// Groups that bound memory and processors.
-    pub has_rooms: bool,
-    /// The program, beside this one: `drl`, or the one with faults of its own.
-    pub program: Option<String>,
-    pub flags: Vec<String>,
-    pub etcd_flags: Vec<String>,
-    /// What nodes find in their environment.
-    pub environment: Vec<(String, String)>,
-}
+pub(crate) use self::plan::{Disks, Net, Plan};
 
 /// A node's place.
 pub(crate) struct Seat {
@@ -281,62 +241,6 @@ impl World {
             }
         }
         Ok(started)
-    }
-
-    /// Whether a node has ended by itself, once it has.
-    ///
-    /// # Errors
-    /// The system does not say.
-    pub(crate) fn has_ended(&mut self, index: usize) -> Result<Option<()>> {
-        match &mut self.seats[index].node {
-            Some(node) => Ok(node.ended()?.map(drop)),
-            None => Ok(Some(())),
-        }
-    }
-
-    /// A member of etcd that runs.
-    ///
-    /// # Errors
-    /// None does.
-    pub(crate) fn member(&mut self) -> Result<&Server> {
-        let index = self.etcd.iter_mut().position(|member| !member.has_ended()).context("no member of etcd runs")?;
-        Ok(&self.etcd[index])
-    }
-
-    /// The records of all shards.
-    ///
-    /// # Errors
-    /// etcd does not answer.
-    pub(crate) fn records(&mut self) -> Result<Vec<Value>> {
-        records(self.member()?)
-    }
-
-    /// Waits until every shard has a copy in sync.
-    ///
-    /// # Errors
-    /// Not within three minutes: a shard whose copies were all away is waited for that long at most.
-    pub(crate) fn whole(&mut self) -> Result<()> {
-        eventually("every shard has a copy in sync", 3 * SOON, || {
-            // etcd may not answer yet.
-            let records = self.records().unwrap_or_default();
-            let is_whole = !records.is_empty() && records.iter().all(|record| record["in_sync"] == true);
-            Ok(is_whole.then_some(()))
-        })
-    }
-
-    /// Waits until every shard has a copy in sync, and no record names this node.
-    ///
-    /// # Errors
-    /// Not within a minute.
-    pub(crate) fn whole_without(&mut self, index: usize) -> Result<()> {
-        let gone = format!("n{}", index + 1);
-        eventually("every shard has a copy in sync elsewhere", SOON, || {
-            let records = self.records()?;
-            let is_elsewhere = |record: &Value| {
-                record["in_sync"] == true && ["owner", "follower"].iter().all(|role| record[role]["node"] != *gone)
-            };
-            Ok(records.iter().all(is_elsewhere).then_some(()))
-        })
     }
 
     /// A limiter that asks these nodes.
