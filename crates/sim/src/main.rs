@@ -99,7 +99,7 @@ fn plants(arguments: &[&str]) -> ExitCode {
         if names_only {
             println!("{}", entry.name);
         } else {
-            println!("{:<22} {}", entry.name, entry.what);
+            println!("{:<22} seed {:>3}  {}", entry.name, entry.caught_by, entry.what);
         }
     }
     ExitCode::SUCCESS

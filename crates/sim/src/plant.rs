@@ -12,6 +12,8 @@ pub struct Plant(Option<&'static Entry>);
 pub struct Entry {
     pub name: &'static str,
     pub what: &'static str,
+    /// The smallest seed that caught it. Tried first; a change of the world may move it.
+    pub caught_by: u64,
     kind: Kind,
 }
 
@@ -31,52 +33,80 @@ pub enum WorldBug {
     TornWriteUnnoticed,
 }
 
-const fn engine(name: &'static str, bug: Bug, what: &'static str) -> Entry {
-    Entry { name, what, kind: Kind::Engine(bug) }
+const fn engine(name: &'static str, caught_by: u64, bug: Bug, what: &'static str) -> Entry {
+    Entry { name, what, caught_by, kind: Kind::Engine(bug) }
 }
 
-const fn world(name: &'static str, bug: WorldBug, what: &'static str) -> Entry {
-    Entry { name, what, kind: Kind::World(bug) }
+const fn world(name: &'static str, caught_by: u64, bug: WorldBug, what: &'static str) -> Entry {
+    Entry { name, what, caught_by, kind: Kind::World(bug) }
 }
 
 /// All planted bugs.
 pub const PLANTS: &[Entry] = &[
-    engine("no-fencing", Bug::OldEpochNotFenced, "an owner goes on under its old epoch when the record names another"),
-    engine("cold-empty", Bug::ColdStartsEmpty, "a cold start has empty counters instead of exhausted ones"),
-    engine("cold-without-waiting", Bug::ColdWithoutWaiting, "a cold take-over does not wait for the owner's deadline"),
-    engine("cold-late", Bug::ColdWaitsTooLong, "a cold take-over waits two seconds longer than it has to"),
-    engine("cold-not-compared", Bug::ColdNotCompared, "a cold take-over does not compare again that the owner is gone"),
+    engine(
+        "no-fencing",
+        0,
+        Bug::OldEpochNotFenced,
+        "an owner goes on under its old epoch when the record names another",
+    ),
+    engine("cold-empty", 1, Bug::ColdStartsEmpty, "a cold start has empty counters instead of exhausted ones"),
+    engine(
+        "cold-without-waiting",
+        0,
+        Bug::ColdWithoutWaiting,
+        "a cold take-over does not wait for the owner's deadline",
+    ),
+    engine("cold-late", 3, Bug::ColdWaitsTooLong, "a cold take-over waits two seconds longer than it has to"),
+    engine(
+        "cold-not-compared",
+        1,
+        Bug::ColdNotCompared,
+        "a cold take-over does not compare again that the owner is gone",
+    ),
     engine(
         "cold-without-time",
+        1,
         Bug::ColdPromisesNoTime,
         "a cold take-over does not promise the time of whoever it follows",
     ),
-    engine("past-deadline", Bug::AnswersPastDeadline, "an owner answers past its deadline"),
-    engine("leaves-unchecked", Bug::LeavesUnchecked, "a reply leaves without a second look at deadline and epoch"),
+    engine("past-deadline", 1, Bug::AnswersPastDeadline, "an owner answers past its deadline"),
+    engine("leaves-unchecked", 4, Bug::LeavesUnchecked, "a reply leaves without a second look at deadline and epoch"),
     engine(
         "old-roles",
+        1,
         Bug::RejoinsWithOldRoles,
         "a rejoined node keeps its roles instead of reading the records first",
     ),
-    engine("any-directory", Bug::ResumesFromAnyDirectory, "a node resumes from an empty or copied directory"),
-    engine("cold-lost", Bug::ColdLostByCrash, "`cold` is lost by a crash before activation"),
-    engine("time-restarts", Bug::TimeRestarts, "shard time begins at the wall clock in every epoch"),
-    engine("seq-without-epoch", Bug::SeqWithoutEpoch, "sections apply by seq, compared without the epoch"),
-    engine("admits-while-frozen", Bug::AdmitsWhileFrozen, "a shard admits while it is handed over"),
-    engine("evicts-running", Bug::EvictsRunningCounters, "a counter is evicted while its window runs"),
+    engine("any-directory", 3, Bug::ResumesFromAnyDirectory, "a node resumes from an empty or copied directory"),
+    engine("cold-lost", 45, Bug::ColdLostByCrash, "`cold` is lost by a crash before activation"),
+    engine("time-restarts", 0, Bug::TimeRestarts, "shard time begins at the wall clock in every epoch"),
+    engine("seq-without-epoch", 0, Bug::SeqWithoutEpoch, "sections apply by seq, compared without the epoch"),
+    engine("admits-while-frozen", 4, Bug::AdmitsWhileFrozen, "a shard admits while it is handed over"),
+    engine("evicts-running", 0, Bug::EvictsRunningCounters, "a counter is evicted while its window runs"),
     engine(
         "promotes-unsynced",
+        0,
         Bug::PromotesUnsynced,
         "a follower takes over although the record does not say that it is in sync",
     ),
-    engine("marks-early", Bug::MarksBeforeRequired, "a record says in sync before replies wait for the copy"),
-    engine("acks-past-deadline", Bug::AcksPastDeadline, "a follower acknowledges past its own deadline"),
-    engine("no-tail", Bug::SnapshotWithoutTail, "a snapshot without the changes that were made while it was sent"),
-    engine("old-policies", Bug::OldPoliciesAfterTakeOver, "a new owner decides by older policies than the one before"),
-    engine("old-acks", Bug::CountsOldAcks, "an acknowledgement of, or for, an earlier lifetime counts"),
-    engine("reply-before-ack", Bug::RepliesBeforeAck, "a reply leaves without the follower's acknowledgement"),
-    world("reply-before-commit", WorldBug::ReplyBeforeCommit, "an admission is answered before its frame is journaled"),
-    world("torn-write", WorldBug::TornWriteUnnoticed, "a journal that lost its tail counts as whole"),
+    engine("marks-early", 0, Bug::MarksBeforeRequired, "a record says in sync before replies wait for the copy"),
+    engine("acks-past-deadline", 22, Bug::AcksPastDeadline, "a follower acknowledges past its own deadline"),
+    engine("no-tail", 83, Bug::SnapshotWithoutTail, "a snapshot without the changes that were made while it was sent"),
+    engine(
+        "old-policies",
+        0,
+        Bug::OldPoliciesAfterTakeOver,
+        "a new owner decides by older policies than the one before",
+    ),
+    engine("old-acks", 35, Bug::CountsOldAcks, "an acknowledgement of, or for, an earlier lifetime counts"),
+    engine("reply-before-ack", 0, Bug::RepliesBeforeAck, "a reply leaves without the follower's acknowledgement"),
+    world(
+        "reply-before-commit",
+        0,
+        WorldBug::ReplyBeforeCommit,
+        "an admission is answered before its frame is journaled",
+    ),
+    world("torn-write", 16, WorldBug::TornWriteUnnoticed, "a journal that lost its tail counts as whole"),
 ];
 
 impl Plant {

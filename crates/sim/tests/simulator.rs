@@ -94,8 +94,7 @@ fn the_same_seed_is_the_same_run() {
 fn every_planted_bug_is_caught() {
     for entry in PLANTS {
         let plant = Plant::named(entry.name).unwrap();
-        let kept = SMALLEST.iter().filter(|(name, _)| *name == entry.name).map(|(_, seed)| *seed);
-        let mut seeds = kept.chain(0..SEEDS_PER_PLANT);
+        let mut seeds = std::iter::once(entry.caught_by).chain(0..SEEDS_PER_PLANT);
         let caught = seeds.any(|seed| World::run(seed, plant, Talk::Silent).violation.is_some());
         assert!(caught, "{} is not caught by {SEEDS_PER_PLANT} seeds: {}", entry.name, entry.what);
     }
@@ -108,31 +107,3 @@ fn a_quiet_world_has_no_fault_and_no_denial_that_is_not_needed() {
     assert_eq!(ending.marks.count(Mark::Rejoined) + ending.marks.count(Mark::TakenCold), 0);
     assert_eq!(ending.simulated, 20_000 * 1_000_000_000);
 }
-
-/// For each plant the smallest seed that caught it. Tried first; a change of the world may move it.
-const SMALLEST: &[(&str, u64)] = &[
-    ("no-fencing", 0),
-    ("cold-empty", 1),
-    ("cold-without-waiting", 0),
-    ("cold-late", 7),
-    ("cold-not-compared", 1),
-    ("cold-without-time", 1),
-    ("past-deadline", 1),
-    ("leaves-unchecked", 4),
-    ("old-roles", 1),
-    ("any-directory", 3),
-    ("cold-lost", 45),
-    ("time-restarts", 0),
-    ("seq-without-epoch", 0),
-    ("admits-while-frozen", 4),
-    ("evicts-running", 0),
-    ("promotes-unsynced", 0),
-    ("marks-early", 0),
-    ("acks-past-deadline", 60),
-    ("no-tail", 57),
-    ("old-policies", 0),
-    ("old-acks", 0),
-    ("reply-before-ack", 0),
-    ("reply-before-commit", 0),
-    ("torn-write", 16),
-];
