@@ -81,6 +81,8 @@ pub(crate) struct State {
     taken_cold: usize,
     /// Shards that were taken over with their counters, and not spoken of yet.
     taken_warm: usize,
+    /// Shards whose time is ahead of this machine's wall clock, and by how much at most; not spoken of yet.
+    ahead: (usize, Nanos),
 }
 
 impl Driver {

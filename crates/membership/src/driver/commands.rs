@@ -90,6 +90,10 @@ impl Driver {
             }
             Command::Report(Report::TakenCold { .. }) => self.state.taken_cold += 1,
             Command::Report(Report::TakenWarm { .. }) => self.state.taken_warm += 1,
+            Command::Report(Report::TimeAhead { by, .. }) => {
+                let (shards, most) = self.state.ahead;
+                self.state.ahead = (shards + 1, most.max(by));
+            }
             Command::Report(report) => say(report),
         }
         Ok(None)
@@ -118,6 +122,14 @@ impl Driver {
         let shards = std::mem::take(&mut self.state.taken_warm);
         if shards > 0 {
             tracing::warn!(shards, "taken over with their counters from an owner that is silent");
+        }
+        let (shards, most) = std::mem::take(&mut self.state.ahead);
+        if shards > 0 {
+            tracing::warn!(
+                shards,
+                seconds = most.secs_ceil(),
+                "the time of shards is ahead of this machine's wall clock"
+            );
         }
         if let Some(placement) = self.book.take_placement() {
             self.board.placement.send_replace(Arc::new(placement));
@@ -158,10 +170,7 @@ fn say(report: Report) {
             tracing::error!("the journal is not whole: this node's counters of current windows count as used up");
         }
         // Counted, and said once for all.
-        Report::TakenCold { .. } | Report::TakenWarm { .. } => {}
+        Report::TakenCold { .. } | Report::TakenWarm { .. } | Report::TimeAhead { .. } => {}
         Report::OutcomeUnknown => tracing::info!("a transaction was not answered; it is sent again"),
-        Report::TimeAhead { shard, by, .. } => {
-            tracing::warn!(%shard, seconds = by.secs_ceil(), "shard time is ahead of this machine's wall clock");
-        }
     }
 }
