@@ -16,6 +16,7 @@
 mod absence;
 mod adopt;
 mod agent;
+mod alarm;
 mod authority;
 mod bugs;
 mod claim;

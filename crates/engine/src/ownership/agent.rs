@@ -78,7 +78,7 @@ pub struct NodeAgent<B = NoBugs> {
     pub(super) relist_at: Nanos,
     pub(super) leaving: Leaving,
     pub(super) last_token: Token,
-    asked_to_wake: Nanos,
+    pub(super) asked_to_wake: Nanos,
     pub(super) planned: Planned,
 }
 
@@ -277,28 +277,5 @@ impl<B: Bugs> NodeAgent<B> {
         self.drop_every_role(turn);
         self.phase = Phase::Stopped;
         turn.say(Command::Stop(reason));
-    }
-
-    fn ask_to_wake(&mut self, turn: &mut Turn<'_>) {
-        if self.phase == Phase::Stopped {
-            return;
-        }
-        let now = turn.now.boottime;
-        let mut times: Vec<Nanos> = self.retries.values().copied().collect();
-        times.extend(self.knocks_at());
-        if self.phase == Phase::Serving {
-            times.push(self.relist_at);
-            times.extend(self.beats.due_at());
-            times.extend(Some(self.deadline).filter(|deadline| *deadline > now));
-            times.extend(self.absences.next_over(self.authority.cold_wait(), now));
-            times.extend(self.flushes_until());
-            times.extend(self.invitations_until());
-            times.extend(self.drops.next_end(now));
-        }
-        let Some(next) = times.into_iter().min().filter(|next| *next != Nanos::MAX) else { return };
-        if next != self.asked_to_wake || self.asked_to_wake <= now {
-            self.asked_to_wake = next;
-            turn.say(Command::WakeAt(next));
-        }
     }
 }

@@ -128,8 +128,8 @@ impl<B: Bugs> NodeAgent<B> {
         is_replaced || self.silences.get(holder).is_some_and(|(silence, _)| *silence == Silence::Silent)
     }
 
-    /// Shard time as it goes on after a take-over: what the owner's clock showed when it was heard last, and this node's own clock
-    /// from then on.
+    /// Shard time as it goes on after a take-over: what the owner's clock showed when it was heard last, and this node's own clock from then
+    /// on. That may be long ago, and the owner may have admitted a moment ago: with another copy, or with this one, whose frames were heard.
     pub(super) fn followed_clock(&self, shard: ShardId, turn: &Turn<'_>) -> ShardClock {
         let Some(follow) = &self.locals[shard.index()].follow else {
             return ShardClock::starting(turn.now.wall, turn.now);
@@ -138,7 +138,9 @@ impl<B: Bugs> NodeAgent<B> {
         match heard.filter(|heard| heard.boottime >= follow.invite.boottime) {
             Some(heard) => {
                 let passed = Nanos(heard.boottime.0.saturating_sub(follow.invite.boottime.0));
-                ShardClock { at: heard.at, ..ShardClock::starting(follow.invite.time.plus(passed), turn.now) }
+                let clock =
+                    ShardClock { at: heard.at, ..ShardClock::starting(follow.invite.time.plus(passed), turn.now) };
+                self.slowed(clock, turn)
             }
             None => self.slowed(follow.clock, turn),
         }

@@ -91,6 +91,18 @@ fn pass_100_s(agent: &mut Agent) {
 }
 
 #[test]
+fn shard_time_of_an_owner_that_was_heard_long_ago_goes_on_slowed() {
+    let mut agent = follower();
+    agent.suspects(n2(), Silence::Silent);
+    // The transaction takes that long: etcd is away, or out of reach.
+    pass_100_s(&mut agent);
+    let now = agent.now.boottime;
+    let clock = clock(&agent.commits());
+    let passed = Nanos::from_millis(1_000 + 100_000 - 200);
+    assert_eq!(clock.time(now), NOON.plus(Nanos(passed.0 - 1)), "0.2 % less, since it was heard");
+}
+
+#[test]
 fn shard_time_of_an_owner_that_was_never_heard_goes_on_as_if_this_clock_were_fast_and_its_own_slow() {
     let mut agent = follower();
     pass_100_s(&mut agent);
