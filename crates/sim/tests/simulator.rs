@@ -64,6 +64,10 @@ const ONCE_FAILED: &[(u64, &str)] = &[
     (11_736, "nodes that saw one join a moment earlier or later than others each left a lost shard to another one"),
     (12_843, "checker: a node heard of policies late when faults had ended, and its shard waited for them"),
     (17_254, "a bucket that was raised again after a cold start let the difference through on top of what was lost"),
+    (
+        19_295,
+        "a follower that had not heard its owner for 43 s took over with a clock that had run ahead of the owner's",
+    ),
 ];
 
 #[test]
@@ -91,12 +95,13 @@ fn the_same_seed_is_the_same_run() {
 }
 
 #[test]
-fn every_planted_bug_is_caught() {
+fn every_planted_bug_is_caught_by_the_seed_that_is_listed_for_it() {
     for entry in PLANTS {
         let plant = Plant::named(entry.name).unwrap();
-        let mut seeds = std::iter::once(entry.caught_by).chain(0..SEEDS_PER_PLANT);
-        let caught = seeds.any(|seed| World::run(seed, plant, Talk::Silent).violation.is_some());
-        assert!(caught, "{} is not caught by {SEEDS_PER_PLANT} seeds: {}", entry.name, entry.what);
+        let catches = |seed: &u64| World::run(*seed, plant, Talk::Silent).violation.is_some();
+        let (name, listed) = (entry.name, entry.caught_by);
+        let other = || (0..SEEDS_PER_PLANT).find(catches);
+        assert!(catches(&listed), "{name} is not caught by seed {listed}, but by {:?} of {SEEDS_PER_PLANT}", other());
     }
 }
 
