@@ -10,8 +10,10 @@ DRL_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # Debian packages without which nothing compiles: the C++ compiler for RocksDB, libclang for its bindings, protoc and the
 # well-known .proto files for gRPC.
 PACKAGES_BUILD=(g++ libclang-dev protobuf-compiler libprotobuf-dev)
-# What the tests drive besides: etcd, redis-cli, redis-benchmark, and a Redis to compare with; networks to cut and clocks to move.
-PACKAGES_TESTS=(etcd-server etcd-client redis-server redis-tools iproute2 nftables faketime)
+# What the tests drive besides: etcd, redis-cli, redis-benchmark, and a Redis to compare with.
+PACKAGES_TESTS=(etcd-server etcd-client redis-server redis-tools)
+# And the torture: networks to cut and clocks to move.
+PACKAGES_TORTURE=(iproute2 nftables faketime)
 
 say() { printf '%s\n' "$*" >&2; }
 

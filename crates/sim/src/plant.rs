@@ -12,7 +12,7 @@ pub struct Plant(Option<&'static Entry>);
 pub struct Entry {
     pub name: &'static str,
     pub what: &'static str,
-    /// The smallest seed that caught it. Tried first; a change of the world may move it.
+    /// The smallest seed that catches it; a test holds it to that. A change of the world or of the engine may move it.
     pub caught_by: u64,
     kind: Kind,
 }

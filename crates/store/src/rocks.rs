@@ -1,6 +1,6 @@
 //! The journal in RocksDB: opening it, and every write in one place.
 //!
-//! Invariants: an append is one write of the database, followed by its mark; a write that failed is the last one
+//! Invariants: a write of the database is followed by its mark, that of records by an fsync before it; a write that failed is the last one
 //! (`stop.rs`); frames have consecutive commit numbers (`tail.rs`). Does not know what frames, pages and records hold.
 
 mod checkpoint;
@@ -49,8 +49,8 @@ pub struct RocksStore {
     directory: Directory,
     boot_id: String,
     stop: Stop,
-    /// `None` until the journal was read back. Held around each write and its mark, so that they stay in step; never while a
-    /// flush runs.
+    /// `None` until the journal was read back. Held around an append and its mark, so that they stay in step; never while a
+    /// flush runs, nor while records are synced: their mark comes behind that.
     writer: Mutex<Option<Writer>>,
     journal_bytes: AtomicU64,
     has_loose_policies: AtomicBool,

@@ -5,6 +5,8 @@
 //! often ahead by some milliseconds. It waits here, one for each shard and owner, and everything is read again only when the watch
 //! has not told of the record for [`PATIENCE`]: a reading moves every record there is.
 
+use std::collections::BTreeMap;
+
 use drl_core::{Nanos, ShardId};
 
 use super::agent::{NodeAgent, Turn};
@@ -18,6 +20,9 @@ use crate::replication::{Invite, Start};
 
 /// How long an invitation waits. Its owner says it again every 100 ms, until it is joined.
 const PATIENCE: Nanos = Nanos::from_millis(500);
+
+/// What waits, by shard and owner.
+pub(super) type Invitations = BTreeMap<(ShardId, Holder), Invitation>;
 
 /// An invitation that was not answered yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +124,3 @@ impl Invitation {
         Nanos(self.since.0.saturating_add(PATIENCE.0))
     }
 }
-
-/// What waits, by shard and owner.
-pub(super) type Invitations = std::collections::BTreeMap<(ShardId, Holder), Invitation>;

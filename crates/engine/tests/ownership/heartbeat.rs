@@ -110,8 +110,8 @@ fn another_lease_under_this_nodes_name_stops_it_at_once() {
     assert_eq!(stopped, [Command::SetDeadline(Nanos::ZERO), Command::Stop(StopReason::NodeIdInUse)]);
 }
 
-#[test]
-fn a_request_under_a_higher_epoch_suspends_the_shard_until_everything_was_read() {
+/// The owner of shard 0 as soon as its next heartbeat covers that, and what it did last: it sent that heartbeat.
+fn owning() -> (Node, Vec<Command>) {
     let mut node = Node::new();
     let records = [owned_by(holder("n1", 9), 3, 4), owned_by(holder("n2", 7), 3, 4)];
     let view = everything(6, records, &[("n2", entry(7, 2, 1))]);
@@ -120,6 +120,12 @@ fn a_request_under_a_higher_epoch_suspends_the_shard_until_everything_was_read()
     let intents = node.persisted(&served);
     let adopted = node.committed(change(&intents).0, at(8));
     let covered = node.persisted(&adopted);
+    (node, covered)
+}
+
+#[test]
+fn a_request_under_a_higher_epoch_suspends_the_shard_until_everything_was_read() {
+    let (mut node, covered) = owning();
     node.beat(&covered, 9);
     let suspended = node.step(Event::HigherEpoch { shard: shard(0) });
     assert_eq!(suspended[0], Command::Freeze { shards: vec![shard(0)] });
@@ -193,14 +199,7 @@ fn what_the_watch_says_late_replaces_nothing_that_is_known_since() {
 
 #[test]
 fn a_heartbeat_never_promises_less_than_the_one_before_it() {
-    let mut node = Node::new();
-    let records = [owned_by(holder("n1", 9), 3, 4), owned_by(holder("n2", 7), 3, 4)];
-    let view = everything(6, records, &[("n2", entry(7, 2, 1))]);
-    let served = node.serve(found([held(3, 9), FoundShard::default()]), view);
-    node.beat(&served, 7);
-    let intents = node.persisted(&served);
-    let adopted = node.committed(change(&intents).0, at(8));
-    let covered = node.persisted(&adopted);
+    let (mut node, covered) = owning();
     let promised = |commands: &[Command]| match transactions(commands).find(|(_, transaction)| is_beat(transaction)) {
         Some((_, transaction)) => transaction.writes.clone(),
         None => vec![],
