@@ -29,6 +29,7 @@ const EXAMPLES: &[(&str, &str, Given, &str)] = &[
     ("client", "blocking", Given::Endpoint, "allowed 3"),
     ("configuration", "bench_lookup", Given::Nothing, ""),
     ("engine", "bench_ledger", Given::Nothing, "token-bucket"),
+    ("engine", "bench_look", Given::Nothing, "a heartbeat"),
     ("embedded", "in_process", Given::Directory(&["alice", "8"]), "request 8: allowed false, 0 left"),
     ("limits", "bench_check", Given::Nothing, "token-bucket"),
     ("replay", "bench_replay", Given::Nothing, "lines/s"),
