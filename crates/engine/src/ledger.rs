@@ -178,7 +178,7 @@ impl<B: Bugs> Ledger<B> {
             return None;
         }
         self.policies = policy_revision;
-        self.is_backed = self.touched.iter().all(|id| self.shards[id.index()].is_backed());
+        self.is_backed = self.open_is_backed();
         let mut writer = FrameWriter::new(out, &mut self.dictionary, policy_revision);
         let mut copies = Excerpts::new(&self.bugs);
         let mut carried_over = Vec::new();
@@ -215,6 +215,12 @@ impl<B: Bugs> Ledger<B> {
         self.sealed = self.sealed.next();
         self.send_excerpts(copies, out);
         Some(self.sealed)
+    }
+
+    /// Whether everything in the open frame goes into another node's journal too before anybody is answered.
+    #[must_use]
+    pub fn open_is_backed(&self) -> bool {
+        self.touched.iter().all(|id| self.shards[id.index()].is_backed())
     }
 
     /// Whether everything in the frame that was sealed last is in another node's journal too before anybody is answered.

@@ -24,8 +24,8 @@ const SYNC_EVERY: Duration = Duration::from_millis(50);
 pub(crate) const CLOSED: &str = "closed";
 
 /// A sealed frame that waits to be written.
-struct Sealed {
-    commit: CommitNo,
+pub(crate) struct Sealed {
+    pub(crate) commit: CommitNo,
     rows: u64,
     sync: CommitSync,
 }
@@ -49,59 +49,73 @@ pub(crate) fn run(inner: &Arc<Inner>) {
 }
 
 /// Says what was written, waits for something to commit and encodes it. `None` when the host closes and everything is committed.
-fn next_frame(inner: &Inner, written: Option<CommitNo>, frame: &mut Vec<u8>) -> Result<Option<Sealed>, Stopped> {
+fn next_frame(inner: &Arc<Inner>, written: Option<CommitNo>, frame: &mut Vec<u8>) -> Result<Option<Sealed>, Stopped> {
     let mut state = inner.lock()?;
     if let Some(commit) = written {
-        point("ack");
-        state.ledger.committed(commit, clock::monotonic());
-        inner.deliver(&mut state);
-        point("acked");
+        answer(inner, &mut state, commit);
     }
     loop {
         if is_planted(Plant::BeatOfCommitter) {
             state.ledger.tick(clock::monotonic());
             inner.deliver(&mut state);
         }
-        let rows = state.ledger.open_rows() as u64;
-        if let Some(commit) = state.ledger.seal(inner.configuration.revision(), frame) {
-            state.open_since = (!state.ledger.is_clean()).then(clock::monotonic);
-            let (rows, sync) = (rows - state.ledger.open_rows() as u64, sync(inner, &state));
-            let sealed = Sealed { commit, rows, sync };
-            if is_planted(Plant::AckBeforeJournal) {
-                state.ledger.committed(commit, clock::monotonic());
-                inner.deliver(&mut state);
-                inner.progress.advance(commit);
+        // One writes at a time, so that frames reach the journal in order; who writes now rings when it is done.
+        if state.committer != Committer::StoodIn {
+            state.committer = Committer::Busy;
+            if let Some(sealed) = seal(inner, &mut state, frame) {
+                drop(state);
+                inner.progress.take();
+                return Ok(Some(sealed));
             }
-            inner.carry(&mut state);
-            drop(state);
-            inner.progress.take();
-            return Ok(Some(sealed));
+            if state.phase == Phase::Closing {
+                return Ok(None);
+            }
+            state.committer = Committer::Idle;
         }
-        if state.phase == Phase::Closing {
-            return Ok(None);
-        }
-        state.committer = Committer::Idle;
         state = if is_planted(Plant::BeatOfCommitter) {
             let beat = Duration::from_millis(BEAT_MILLIS);
             inner.work.wait_timeout(state, beat).unwrap_or_else(PoisonError::into_inner).0
         } else {
             inner.work.wait(state).unwrap_or_else(PoisonError::into_inner)
         };
-        state.committer = Committer::Busy;
     }
 }
 
-/// Whether the frame that was just sealed must be on disk before anybody is answered: a shard that has a copy on another node loses
-/// nothing when one machine loses power.
-fn sync(inner: &Inner, state: &State) -> CommitSync {
+/// Tells everybody who waits for a frame that is in the journal.
+pub(crate) fn answer(inner: &Arc<Inner>, state: &mut State, commit: CommitNo) {
+    point("ack");
+    state.ledger.committed(commit, clock::monotonic());
+    inner.deliver(state);
+    point("acked");
+}
+
+/// Takes the open frame and encodes it; `None` when it is empty. Its order in the journal is the order of these calls.
+pub(crate) fn seal(inner: &Arc<Inner>, state: &mut State, frame: &mut Vec<u8>) -> Option<Sealed> {
+    let rows = state.ledger.open_rows() as u64;
+    let commit = state.ledger.seal(inner.configuration.revision(), frame)?;
+    state.open_since = (!state.ledger.is_clean()).then(clock::monotonic);
+    let sealed =
+        Sealed { commit, rows: rows - state.ledger.open_rows() as u64, sync: sync(inner, state.ledger.is_backed()) };
+    if is_planted(Plant::AckBeforeJournal) {
+        answer(inner, state, commit);
+        inner.progress.advance(commit);
+    }
+    inner.carry(state);
+    Some(sealed)
+}
+
+/// Whether a frame must be on disk before anybody is answered: a shard that has a copy on another node (`is_backed`: all of them
+/// have) loses nothing when one machine loses power.
+pub(crate) fn sync(inner: &Inner, is_backed: bool) -> CommitSync {
     match inner.options.journal_sync {
         JournalSync::Commit => CommitSync::Now,
-        JournalSync::Auto if !state.ledger.is_backed() => CommitSync::Now,
+        JournalSync::Auto if !is_backed => CommitSync::Now,
         JournalSync::Auto | JournalSync::Interval => CommitSync::Later,
     }
 }
 
-fn commit(inner: &Inner, sealed: &Sealed, frame: &[u8]) -> Result<(), WriteError> {
+/// Writes a frame and tells those who wait for its place in the journal.
+pub(crate) fn commit(inner: &Inner, sealed: &Sealed, frame: &[u8]) -> Result<(), WriteError> {
     let began = clock::monotonic();
     point("journal");
     inner.store.append(sealed.commit, frame, sealed.sync)?;

@@ -26,7 +26,7 @@ use crate::{clock, committer, recovery};
 /// A running host.
 #[derive(Clone)]
 pub struct Host {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
     /// Held for its drop.
     _threads: Arc<Threads>,
 }
@@ -79,7 +79,14 @@ impl Host {
     ) -> Result<Self, OpenError> {
         let recovery::Recovered { ledger, committed, identity, doubts } = recovered;
         let noted = if signals.is_some() { Noted::of(options.shards) } else { Noted::none() };
-        let state = State { ledger, noted, phase: Phase::Serving, committer: Committer::Busy, open_since: None };
+        let state = State {
+            ledger,
+            noted,
+            phase: Phase::Serving,
+            committer: Committer::Busy,
+            sheet: Vec::new(),
+            open_since: None,
+        };
         let inner = Arc::new(Inner {
             state: Mutex::new(state),
             work: Condvar::new(),

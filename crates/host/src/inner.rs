@@ -16,6 +16,7 @@ use crate::noted::Noted;
 use crate::options::HostOptions;
 use crate::progress::Progress;
 use crate::signals::Signals;
+use crate::stand_in;
 use crate::stats::Counts;
 
 pub(crate) struct Inner {
@@ -38,6 +39,8 @@ pub(crate) struct State {
     pub(crate) noted: Noted,
     pub(crate) phase: Phase,
     pub(crate) committer: Committer,
+    /// What a stand-in encodes a frame into, kept for its allocation.
+    pub(crate) sheet: Vec<u8>,
     /// Monotonic time of the oldest change in the open frame; `None` when it is empty.
     pub(crate) open_since: Option<Nanos>,
 }
@@ -53,6 +56,10 @@ pub(crate) enum Phase {
 pub(crate) enum Committer {
     /// Waits for the bell.
     Idle,
+    /// Waits for the bell too; a stand-in will look at the open frame in a moment.
+    Expected,
+    /// Waits while a stand-in writes, which rings when it leaves something open.
+    StoodIn,
     /// Will look at the open frame again before it waits.
     Busy,
 }
@@ -70,18 +77,19 @@ impl Inner {
         })
     }
 
-    /// Wakes the committer when it sleeps: the open frame has something.
-    pub(crate) fn ring(&self, state: &mut State) {
+    /// Sees to it that the open frame, which has something, is written.
+    pub(crate) fn ring(self: &Arc<Self>, state: &mut State) {
         if state.open_since.is_none() {
             state.open_since = Some(clock::monotonic());
         }
-        if state.committer == Committer::Idle {
+        let waits = matches!(state.committer, Committer::Idle | Committer::Expected);
+        if waits && !stand_in::comes(self, state) {
             self.work.notify_one();
         }
     }
 
     /// Carries away what the ledger has to say, and has it journaled what it took.
-    pub(crate) fn deliver(&self, state: &mut State) {
+    pub(crate) fn deliver(self: &Arc<Self>, state: &mut State) {
         state.ledger.invite(clock::monotonic());
         self.carry(state);
         if !state.ledger.is_clean() {

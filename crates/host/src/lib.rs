@@ -22,6 +22,7 @@ mod ownership;
 mod progress;
 mod recovery;
 mod signals;
+mod stand_in;
 mod stats;
 mod stopper;
 mod threads;

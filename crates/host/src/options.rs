@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use drl_core::{IdentityKey, ShardCount};
+use tokio::runtime::Handle;
 
 /// Everything that is chosen when a host is opened.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub struct HostOptions {
     pub shards: ShardCount,
     /// Longest time between two checkpoints while counters change. Zero checkpoints continuously (tests).
     pub checkpoint_every: Duration,
+    /// The runtime of the front doors, whose threads write small frames themselves; `None`: the committer's thread writes all.
+    pub doors: Option<Handle>,
 }
 
 impl HostOptions {
@@ -28,6 +31,7 @@ impl HostOptions {
             unknown_client: UnknownClient::Deny,
             shards: ShardCount::DEFAULT,
             checkpoint_every: Duration::from_mins(1),
+            doors: None,
         }
     }
 }

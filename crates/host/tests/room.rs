@@ -1,70 +1,20 @@
 //! A full open frame: who may wait gets a decision as soon as there is room, and who may not is refused.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+mod common;
+
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use drl_configuration::InMemory;
 use drl_core::caps::{BATCH_CHECKS_MAX, FRAME_ROWS_MAX};
-use drl_core::{ClientId, CommitNo, Cost, Epoch, LimitKey, Namespace};
+use drl_core::{ClientId, Cost, Epoch, LimitKey, Namespace};
 use drl_host::{Action, Answer, Ask, Host, HostOptions, PolicyOf, Refused, Ticket};
 use drl_limits::{Limit, Policy, PolicySpec};
-use drl_store::{
-    CommitSync, KeyValue, MemoryStore, PageId, Record, RecordKind, RecoverError, Recovered, Recovery, Store, WriteError,
-};
+use drl_store::MemoryStore;
 
-/// A store with a slow disk: each append says that it began, and waits until it may go on.
-struct Slow {
-    store: MemoryStore,
-    began: SyncSender<()>,
-    go_on: Mutex<Receiver<()>>,
-}
-
-impl Store for Slow {
-    fn append(&self, commit: CommitNo, frame: &[u8], sync: CommitSync) -> Result<(), WriteError> {
-        let _ = self.began.send(());
-        // A test that ended lets everything go on.
-        let _ = self.go_on.lock().unwrap().recv();
-        self.store.append(commit, frame, sync)
-    }
-    fn recover(&self, into: &mut dyn Recovery) -> Result<Recovered, RecoverError> {
-        self.store.recover(into)
-    }
-    fn sync(&self) -> Result<(), WriteError> {
-        self.store.sync()
-    }
-    fn write_pages(&self, pages: &[(PageId, Vec<u8>)]) -> Result<(), WriteError> {
-        self.store.write_pages(pages)
-    }
-    fn checkpoint(&self, upto: CommitNo) -> Result<(), WriteError> {
-        self.store.checkpoint(upto)
-    }
-    fn discard_counters(&self) -> Result<(), WriteError> {
-        self.store.discard_counters()
-    }
-    fn put_records(&self, records: &[Record]) -> Result<(), WriteError> {
-        self.store.put_records(records)
-    }
-    fn records(&self, kind: RecordKind) -> Result<Vec<KeyValue>, RecoverError> {
-        self.store.records(kind)
-    }
-    fn mark_policies(&self, revision: u64) -> Result<(), WriteError> {
-        self.store.mark_policies(revision)
-    }
-    fn marked_policies(&self) -> Result<Option<u64>, RecoverError> {
-        self.store.marked_policies()
-    }
-    fn has_loose_policies(&self) -> bool {
-        self.store.has_loose_policies()
-    }
-    fn journal_bytes(&self) -> u64 {
-        self.store.journal_bytes()
-    }
-    fn close(&self) -> Result<(), WriteError> {
-        self.store.close()
-    }
-}
+use common::Watched;
 
 fn charge(host: &Host, policy: &Arc<Policy>, clients: std::ops::Range<usize>) -> Result<Ticket, Refused> {
     let names: Vec<String> = clients.map(|client| client.to_string()).collect();
@@ -84,7 +34,14 @@ fn asks<'a>(names: &'a [String], policy: &'a Arc<Policy>) -> Vec<Ask<'a>> {
 fn who_waits_for_a_full_frame_is_decided_as_soon_as_it_is_taken() {
     let (began, begins) = sync_channel(0);
     let (let_go, go_on) = sync_channel(0);
-    let store = Slow { store: MemoryStore::new(), began, go_on: Mutex::new(go_on) };
+    let go_on = Mutex::new(go_on);
+    // A slow disk: each append says that it began, and waits until it may go on. A test that ended lets everything go on.
+    let slow = move |_| {
+        let _ = began.send(());
+        let _ = go_on.lock().unwrap().recv();
+        Ok(())
+    };
+    let store = Watched { store: MemoryStore::new(), before: slow };
     let host = Host::open(Arc::new(store), Arc::new(InMemory::new()), HostOptions::new("boot".to_owned())).unwrap();
     let limits = vec![Limit::new(10, "1h".parse().unwrap()).unwrap()];
     let policy = Arc::new(Policy::new(PolicySpec { limits, ..PolicySpec::default() }).unwrap());

@@ -10,6 +10,7 @@ use drl_host::{Host, HostOptions, Letters, Ownership, boot_id};
 use drl_membership::Departure;
 use drl_store::{OpenOptions, RocksStore, Store};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -81,6 +82,7 @@ impl Node {
             journal_sync: options.journal_sync,
             unknown_client: options.unknown_client,
             shards: options.shards,
+            doors: Some(Handle::current()),
             ..HostOptions::new(boot_id)
         };
         let cluster = options.cluster.clone();

@@ -125,7 +125,7 @@ pub struct WriteError {
     pub reason: String,
 }
 
-/// A journal of one node. Appends come from one thread, pages and checkpoints from another, records and syncs from any.
+/// A journal of one node. Appends come one at a time, pages and checkpoints from one thread, records and syncs from any.
 pub trait Store: Send + Sync {
     /// Reads everything back, once, before the first write: the pages, then the frames behind them. A doubt stays a doubt at
     /// every later start, until [`Store::discard_counters`] settles it.
