@@ -16,6 +16,7 @@ use crate::{Action, Ask, Host, HostOptions, JournalSync, PolicyOf, Ticket, clock
 
 #[path = "../../tests/common/mod.rs"]
 mod common;
+mod turns;
 
 const COMMITTER: &str = "drl-committer";
 const DOOR: &str = "door";
