@@ -1,7 +1,8 @@
 //! A full open frame: who may wait gets a decision as soon as there is room, and who may not is refused.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod common;
+#[path = "room/watched.rs"]
+mod watched;
 
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,7 @@ use drl_host::{Action, Answer, Ask, Host, HostOptions, PolicyOf, Refused, Ticket
 use drl_limits::{Limit, Policy, PolicySpec};
 use drl_store::MemoryStore;
 
-use common::Watched;
+use watched::Watched;
 
 fn charge(host: &Host, policy: &Arc<Policy>, clients: std::ops::Range<usize>) -> Result<Ticket, Refused> {
     let names: Vec<String> = clients.map(|client| client.to_string()).collect();

@@ -10,13 +10,13 @@ use drl_limits::{Limit, Policy, PolicySpec};
 use drl_store::{MemoryStore, WriteError};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use self::common::Watched;
+use self::watched::Watched;
 use crate::inner::Committer;
 use crate::{Action, Ask, Host, HostOptions, JournalSync, PolicyOf, Ticket, clock};
 
-#[path = "../../tests/common/mod.rs"]
-mod common;
 mod turns;
+#[path = "../../tests/room/watched.rs"]
+mod watched;
 
 const COMMITTER: &str = "drl-committer";
 const DOOR: &str = "door";
