@@ -113,18 +113,20 @@ impl<B: Bugs> NodeAgent<B> {
             (Origin::Resume, _) if local.follow.is_some() => self.followed_clock(shard, turn),
             (Origin::Resume, Some(_)) if self.resumes_as_follower(shard) => self.slow_clock(shard, turn),
             (Origin::Resume, Some(clock)) => clock,
-            (Origin::Cold, _) => ShardClock::starting(self.cold_time(shard, carried_on, turn), turn.now),
+            (Origin::Cold, _) => ShardClock::starting(self.cold_time(shard, record.epoch, carried_on, turn), turn.now),
             (Origin::Resume, None) => ShardClock::starting(turn.now.wall.max(local.latest), turn.now),
             (Origin::Empty, _) => restarted,
         };
         (origin, clock)
     }
 
-    fn cold_time(&self, shard: ShardId, carried_on: Option<ShardClock>, turn: &Turn<'_>) -> ShardTime {
+    fn cold_time(&self, shard: ShardId, epoch: Epoch, carried_on: Option<ShardClock>, turn: &Turn<'_>) -> ShardTime {
         let local = &self.locals[shard.index()];
         let stored = carried_on.map(|clock| clock.time(turn.now.boottime)).unwrap_or_default().max(local.latest);
-        // The take-over itself wrote a heartbeat that is as high as the predecessor's.
-        stored.max(turn.now.wall).max(self.own_time_hi())
+        // What the predecessor promised, as the claim compared it. This node's own heartbeats are as high, and higher: they cover the shards
+        // that it took over a moment ago, and one that began behind them would be ahead of those by a whole authority.
+        let promised = local.behind.filter(|(claimed, _)| *claimed == epoch).map(|(_, promised)| promised);
+        stored.max(turn.now.wall).max(promised.unwrap_or_else(|| self.own_time_hi()))
     }
 
     /// The promises are on disk. Only for the adoptions that were asked for with this token: a shard may have gone and come back.

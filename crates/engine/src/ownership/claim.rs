@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use drl_core::caps::TXN_RECORDS_MAX;
-use drl_core::{Nanos, NodeId, ShardId};
+use drl_core::{Nanos, NodeId, ShardId, ShardTime};
 
 use super::agent::{NodeAgent, Turn};
 use super::bugs::{Bug, Bugs};
@@ -163,6 +163,12 @@ impl<B: Bugs> NodeAgent<B> {
     /// has a heartbeat that covers every earlier epoch, also an owner that dies before it answers for the first time.
     fn send_claims(&mut self, gone: &[Holder], claims: &[Claim], turn: &mut Turn<'_>) {
         let changes = claims.iter().map(|claim| (claim.shard, claim.changed, claim.record.clone())).collect();
+        let mut theirs = ShardTime::ZERO;
+        for claim in claims {
+            let promised = self.promised_before(claim);
+            self.locals[claim.shard.index()].behind = Some((claim.record.epoch, promised));
+            theirs = theirs.max(promised);
+        }
         let records = claims.iter().filter_map(|claim| self.known.record(claim.shard));
         let others: BTreeSet<NodeId> =
             records.map(|versioned| versioned.record.owner.node.clone()).filter(|node| *node != self.me).collect();
@@ -177,12 +183,23 @@ impl<B: Bugs> NodeAgent<B> {
         if !guards.contains(&own) {
             guards.push(own);
         }
-        let before = others.iter().chain(gone.iter().map(|holder| &holder.node));
-        let theirs = before.filter_map(|node| self.known.beat(node)).map(|beat| beat.time_hi).max();
-        let theirs = theirs.filter(|_| !self.bugs.has(Bug::ColdPromisesNoTime)).unwrap_or_default();
         let time_hi = self.time_hi(turn.now.boottime).max(theirs);
         let beat = Write::Beat { node: self.me.clone(), time_hi };
         self.send_changes(guards, changes, Some(beat), turn);
+    }
+
+    /// The latest time that the owner of the record which a claim replaces, or anybody else who must be gone, has promised. That is behind
+    /// whatever was decided under any earlier epoch. For a cold take-over the transaction compares that they have promised nothing since.
+    fn promised_before(&self, claim: &Claim) -> ShardTime {
+        let owner = self.known.record(claim.shard).map(|versioned| &versioned.record.owner);
+        let nodes = owner.into_iter().chain(&claim.gone).map(|holder| &holder.node);
+        let promised = nodes.map(|node| match self.known.beat(node) {
+            // Of this node it was an earlier lifetime: what it has promised since is for its other shards.
+            _ if *node == self.me => self.beats.inherited,
+            Some(beat) if !self.bugs.has(Bug::ColdPromisesNoTime) => beat.time_hi,
+            _ => ShardTime::ZERO,
+        });
+        promised.max().unwrap_or_default()
     }
 
     /// Sends one transaction that changes records under this node's lease.

@@ -30,6 +30,8 @@ pub(super) struct Beats {
     pub(super) outstanding: Option<Token>,
     /// The highest `time_hi` that was committed, by any generation of this node.
     pub(super) time_hi: ShardTime,
+    /// The highest that was committed before this session, by earlier generations.
+    pub(super) inherited: ShardTime,
     /// One was sent at once because the session seems to be gone.
     hurried: bool,
 }

@@ -67,6 +67,8 @@ pub(crate) struct Local {
     pub(crate) role: Role,
     /// The transaction or intent that is on its way for this shard; one at a time.
     pub(crate) in_flight: Option<Token>,
+    /// A cold start under this epoch begins there at the earliest: nobody before it has stamped anything later.
+    pub(crate) behind: Option<(Epoch, ShardTime)>,
     /// The epoch whose owner the driver was told last, to send callers there.
     pub(crate) told: Option<Epoch>,
     /// The next epoch of the same owner, whose promise is on its way to the disk.
@@ -130,6 +132,7 @@ impl Local {
             latest: found.latest,
             role: Role::Idle,
             in_flight: None,
+            behind: None,
             told: None,
             raising: None,
             seats: Vec::new(),

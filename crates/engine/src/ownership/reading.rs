@@ -56,6 +56,8 @@ impl<B: Bugs> NodeAgent<B> {
                 self.beats.time_hi = self.beats.time_hi.max(own);
                 self.doubt_no_more();
                 if is_first {
+                    // The session's key stands, so no earlier one can send a heartbeat any more, and this one has sent none yet.
+                    self.beats.inherited = own;
                     self.promise_everything(turn);
                 }
             }

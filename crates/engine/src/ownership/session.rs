@@ -106,6 +106,7 @@ impl<B: Bugs> NodeAgent<B> {
         for shard in self.shards.iter() {
             let Some(local) = self.locals.get_mut(shard.index()) else { continue };
             local.in_flight = None;
+            local.behind = None;
             local.follow = None;
             if local.role != Role::Idle {
                 self.leave(shard, Closed::Unknown, turn);

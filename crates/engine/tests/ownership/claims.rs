@@ -115,14 +115,7 @@ fn an_owner_that_took_over_cold_and_died_before_it_answered_goes_on_from_the_tim
         let claimed = node.persisted(&served);
         node.committed(change(&claimed).0, at(8))
     };
-    let base = adopted.iter().find_map(|command| match command {
-        Command::Persist { facts, .. } => facts.iter().find_map(|fact| match fact {
-            Fact::Shard { marker, .. } => marker.held.map(|held| held.clock.base),
-            _ => None,
-        }),
-        _ => None,
-    });
-    assert_eq!(base, Some(promised));
+    assert_eq!(base_of(&adopted), Some(promised));
 }
 
 /// A node beside `n2`, which owns both shards and has just gone, having promised a `time_hi` of `WALL` + 5.
@@ -185,6 +178,47 @@ fn a_cold_take_over_waits_and_compares_again() {
     assert!(matches!(&noted[..], [Command::Persist { .. }]), "{noted:?}");
     let (_, settled) = change(&node.persisted(&noted));
     assert_eq!(settled.writes, [Write::Record { shard: shard(0), record: mine(4) }]);
+}
+
+/// The time from which the shards go on that are put on disk as held.
+fn base_of(commands: &[Command]) -> Option<ShardTime> {
+    commands.iter().find_map(|command| match command {
+        Command::Persist { facts, .. } => facts.iter().find_map(|fact| match fact {
+            Fact::Shard { marker, .. } => marker.held.map(|held| held.clock.base),
+            _ => None,
+        }),
+        _ => None,
+    })
+}
+
+#[test]
+fn what_an_earlier_lifetime_of_this_node_lost_begins_behind_its_promises_and_not_behind_those_of_the_present_one() {
+    for (promised, ahead) in [(20_000, 0), (600_000, 600_000 - 60_160)] {
+        let mut node = Node::new();
+        let records = [owned_by(holder("n1", 9), 3, 4), owned_by(holder("n1", 8), 3, 4)];
+        let promised = WALL.plus(Nanos::from_millis(promised));
+        let view = View { beats: vec![(id("n1"), beat_of(5, promised.0))], ..everything(6, records, &[]) };
+        let mut last = node.serve(found([held(3, 9), FoundShard::default()]), view);
+        let adopted = {
+            let resumed = node.persisted(&last);
+            node.committed(change(&resumed).0, at(8))
+        };
+        node.persisted(&adopted);
+        // The first shard is answered for from now on, and every heartbeat promises the time that it can reach in a minute.
+        for (revision, millis) in (10..).step_by(10).zip([5_000; 12].into_iter().chain([160])) {
+            for again in 0..9 {
+                if transactions(&last).any(|(_, transaction)| is_beat(transaction)) {
+                    last = node.beat(&last, revision + again);
+                }
+            }
+            last = node.wake_after(millis);
+        }
+        let (token, transaction) = change(&node.persisted(&last));
+        let Some(Write::Beat { time_hi, .. }) = transaction.writes.last() else { panic!("{transaction:?}") };
+        assert!(time_hi.since(node.now.wall) >= Nanos::from_secs(60));
+        let adopted = node.committed(token, at(200));
+        assert_eq!(base_of(&adopted), Some(node.now.wall.plus(Nanos::from_millis(ahead))));
+    }
 }
 
 /// How many of the two shards are claimed when the wait is over, if `n3` joins so long after `n2` was seen to be gone.

@@ -1,7 +1,7 @@
 //! Cold take-overs of shards that had a follower, and what comes after them.
 
 use drl_core::{Nanos, ShardTime};
-use drl_engine::ownership::{Command, Event, FoundShard, Guard, Holder, Origin, Revision, ShardRecord};
+use drl_engine::ownership::{Command, Event, FoundShard, Guard, Holder, Origin, Revision, ShardClock, ShardRecord};
 
 use crate::agent::*;
 use crate::ledgers::{NOON, holder};
@@ -100,6 +100,38 @@ fn a_cold_start_begins_behind_the_wall_clock_and_behind_what_is_stored() {
         });
         assert_eq!(clock.unwrap().base, behind);
     }
+}
+
+#[test]
+fn of_more_shards_than_one_transaction_takes_over_cold_the_later_ones_begin_no_further_ahead() {
+    let (mut agent, _) = Agent::serving_many(250, FoundShard::default(), Some(record(3, n2())), &[]);
+    pass(&mut agent, 61);
+    let (mut clocks, mut batches) = (Vec::new(), 0);
+    for _ in 0..20 {
+        if agent.wants().is_some() {
+            batches += 1;
+            clocks.extend(clocks_of(&agent.commits()));
+            // It has written a heartbeat of this node, which the others compare.
+            while agent.wants().is_some_and(|_| agent.asked.len() + batches > 3) {
+                clocks.extend(clocks_of(&agent.refuses()));
+            }
+        }
+        clocks.extend(clocks_of(&agent.pass(1_000)));
+    }
+    assert_eq!((batches, clocks.len()), (3, 250));
+    assert!(
+        clocks.iter().all(|clock| clock.base == clock.wall),
+        "nobody before has promised a time that is still to come"
+    );
+}
+
+/// With which clocks shards are answered for.
+fn clocks_of(commands: &[Command]) -> Vec<ShardClock> {
+    let clock = |command: &Command| match command {
+        Command::Activate { clock, .. } => Some(*clock),
+        _ => None,
+    };
+    commands.iter().filter_map(clock).collect()
 }
 
 #[test]
