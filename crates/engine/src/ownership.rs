@@ -6,7 +6,7 @@
 //! * the rules of time: `authority.rs` (until when a node may answer), `absence.rs` (how long somebody has been gone),
 //!   `clock.rs` (shard time)
 //! * the machine: `agent.rs` dispatches, `pending.rs` takes answers, `planning.rs` asks the ring, `copies.rs` for whom an owner has copies,
-//!   `invitations.rs` which copies this node has;
+//!   `invitations.rs` which copies this node has, `hearing.rs` who says nothing;
 //!   `session.rs`, `heartbeat.rs`, `reading.rs`, `claim.rs`, `adopt.rs`, `spread.rs` act
 //! * `bugs.rs`: the rules that a simulator can break on purpose
 //!
@@ -28,6 +28,7 @@ mod event;
 mod followers;
 mod following;
 mod handoff;
+mod hearing;
 mod heartbeat;
 mod invitations;
 mod known;

@@ -196,6 +196,11 @@ impl Truth {
         Ok(())
     }
 
+    /// Since when the shard that answered last the longest ago has not answered.
+    pub(crate) fn silent_since(&self) -> u64 {
+        self.answered.iter().min().copied().unwrap_or(0)
+    }
+
     /// A follower acknowledges.
     ///
     /// # Errors

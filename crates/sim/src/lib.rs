@@ -30,4 +30,4 @@ pub use invariants::Violation;
 pub use marks::{Mark, Marks};
 pub use plant::{Entry, PLANTS, Plant};
 pub use swarm::Swarm;
-pub use world::{Ending, World};
+pub use world::{Deafness, Ending, World};

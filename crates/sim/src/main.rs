@@ -8,6 +8,7 @@ const USAGE: &str = "\
 usage: sim run --seed N [--plant NAME] [--log]      one seed; the last line is the digest of its events
        sim sweep --seeds A..B [--plant NAME]        seeds A to B - 1, until the first violation
        sim quiet --seconds N                        a world without faults
+       sim deaf --seeds A..B --seconds N            one node hears nobody for so long; for how long its shards do not answer
        sim plants [--names]                         the planted bugs, one a line
 
 exit code: 0 no violation, 1 a violation, 2 wrong usage";
@@ -31,6 +32,7 @@ fn command(arguments: &[&str]) -> Option<ExitCode> {
         "run" => run(rest),
         "sweep" => sweep(rest),
         "quiet" => quiet(rest),
+        "deaf" => deaf(rest),
         "plants" => Some(plants(rest)),
         _ => None,
     }
@@ -64,9 +66,13 @@ fn run(arguments: &[&str]) -> Option<ExitCode> {
     Some(code)
 }
 
-fn sweep(arguments: &[&str]) -> Option<ExitCode> {
+fn seeds(arguments: &[&str]) -> Option<(u64, u64)> {
     let (first, last) = value(arguments, "--seeds")?.split_once("..")?;
-    let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+    Some((first.parse().ok()?, last.parse().ok()?))
+}
+
+fn sweep(arguments: &[&str]) -> Option<ExitCode> {
+    let (first, last) = seeds(arguments)?;
     let plant = plant(arguments)?;
     let (mut marks, mut simulated) = (Marks::default(), 0);
     for seed in first..last {
@@ -91,6 +97,22 @@ fn quiet(arguments: &[&str]) -> Option<ExitCode> {
     }
     println!("{:016x}", ending.digest);
     Some(if ending.violation.is_none() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn deaf(arguments: &[&str]) -> Option<ExitCode> {
+    let (first, last) = seeds(arguments)?;
+    let seconds = value(arguments, "--seconds")?.parse().ok()?;
+    let mut longest = 0;
+    for seed in first..last {
+        let deafness = World::run_deaf(seed, seconds);
+        if let Some(violation) = &deafness.violation {
+            println!("seed {seed}: {violation}");
+            return Some(ExitCode::from(1));
+        }
+        longest = longest.max(deafness.silence_ms);
+    }
+    println!("{} seeds, no shard was silent for longer than {longest} ms", last.saturating_sub(first));
+    Some(ExitCode::SUCCESS)
 }
 
 fn plants(arguments: &[&str]) -> ExitCode {

@@ -60,10 +60,12 @@ pub enum Mark {
     TornFrame,
     /// An answer left after its shard was handed over: a copy had acknowledged it.
     LeftAfterHandOver,
+    /// A process heard nobody for a while.
+    Deafened,
 }
 
 impl Mark {
-    const COUNT: usize = 42;
+    const COUNT: usize = 43;
 
     pub const ALL: [Self; Self::COUNT] = [
         Self::Admitted,
@@ -108,6 +110,7 @@ impl Mark {
         Self::DiskFull,
         Self::TornFrame,
         Self::LeftAfterHandOver,
+        Self::Deafened,
     ];
 }
 

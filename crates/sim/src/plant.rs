@@ -56,7 +56,7 @@ pub const PLANTS: &[Entry] = &[
         Bug::ColdWithoutWaiting,
         "a cold take-over does not wait for the owner's deadline",
     ),
-    engine("cold-late", 3, Bug::ColdWaitsTooLong, "a cold take-over waits two seconds longer than it has to"),
+    engine("cold-late", 4, Bug::ColdWaitsTooLong, "a cold take-over waits two seconds longer than it has to"),
     engine(
         "cold-not-compared",
         1,
@@ -70,7 +70,7 @@ pub const PLANTS: &[Entry] = &[
         "a cold take-over does not promise the time of whoever it follows",
     ),
     engine("past-deadline", 1, Bug::AnswersPastDeadline, "an owner answers past its deadline"),
-    engine("leaves-unchecked", 4, Bug::LeavesUnchecked, "a reply leaves without a second look at deadline and epoch"),
+    engine("leaves-unchecked", 0, Bug::LeavesUnchecked, "a reply leaves without a second look at deadline and epoch"),
     engine(
         "old-roles",
         1,
@@ -78,10 +78,10 @@ pub const PLANTS: &[Entry] = &[
         "a rejoined node keeps its roles instead of reading the records first",
     ),
     engine("any-directory", 3, Bug::ResumesFromAnyDirectory, "a node resumes from an empty or copied directory"),
-    engine("cold-lost", 45, Bug::ColdLostByCrash, "`cold` is lost by a crash before activation"),
+    engine("cold-lost", 14, Bug::ColdLostByCrash, "`cold` is lost by a crash before activation"),
     engine("time-restarts", 0, Bug::TimeRestarts, "shard time begins at the wall clock in every epoch"),
     engine("seq-without-epoch", 0, Bug::SeqWithoutEpoch, "sections apply by seq, compared without the epoch"),
-    engine("admits-while-frozen", 4, Bug::AdmitsWhileFrozen, "a shard admits while it is handed over"),
+    engine("admits-while-frozen", 3, Bug::AdmitsWhileFrozen, "a shard admits while it is handed over"),
     engine("evicts-running", 0, Bug::EvictsRunningCounters, "a counter is evicted while its window runs"),
     engine(
         "promotes-unsynced",
@@ -90,15 +90,15 @@ pub const PLANTS: &[Entry] = &[
         "a follower takes over although the record does not say that it is in sync",
     ),
     engine("marks-early", 0, Bug::MarksBeforeRequired, "a record says in sync before replies wait for the copy"),
-    engine("acks-past-deadline", 22, Bug::AcksPastDeadline, "a follower acknowledges past its own deadline"),
-    engine("no-tail", 83, Bug::SnapshotWithoutTail, "a snapshot without the changes that were made while it was sent"),
+    engine("acks-past-deadline", 25, Bug::AcksPastDeadline, "a follower acknowledges past its own deadline"),
+    engine("no-tail", 177, Bug::SnapshotWithoutTail, "a snapshot without the changes that were made while it was sent"),
     engine(
         "old-policies",
         0,
         Bug::OldPoliciesAfterTakeOver,
         "a new owner decides by older policies than the one before",
     ),
-    engine("old-acks", 35, Bug::CountsOldAcks, "an acknowledgement of, or for, an earlier lifetime counts"),
+    engine("old-acks", 123, Bug::CountsOldAcks, "an acknowledgement of, or for, an earlier lifetime counts"),
     engine("reply-before-ack", 0, Bug::RepliesBeforeAck, "a reply leaves without the follower's acknowledgement"),
     world(
         "reply-before-commit",
@@ -106,7 +106,7 @@ pub const PLANTS: &[Entry] = &[
         WorldBug::ReplyBeforeCommit,
         "an admission is answered before its frame is journaled",
     ),
-    world("torn-write", 16, WorldBug::TornWriteUnnoticed, "a journal that lost its tail counts as whole"),
+    world("torn-write", 36, WorldBug::TornWriteUnnoticed, "a journal that lost its tail counts as whole"),
 ];
 
 impl Plant {

@@ -32,6 +32,8 @@ pub(crate) struct Machine {
     pub policies: u64,
     /// The next write fails, and every other one before that moment.
     pub disk_fails_until: Option<u64>,
+    /// Until when it hears nobody, neither etcd nor other nodes; what it says arrives.
+    pub deaf_until: u64,
     /// Until when it talks to a member of etcd that has lost the others.
     pub stale_until: u64,
 }
@@ -80,7 +82,7 @@ impl Machine {
 
     #[must_use]
     pub(crate) const fn hears_etcd(&self, now: u64) -> bool {
-        self.cut_from_etcd <= now
+        self.cut_from_etcd <= now && self.deaf_until <= now
     }
 
     /// The process of this run, if it still lives.

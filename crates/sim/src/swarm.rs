@@ -61,6 +61,9 @@ pub struct Swarm {
     pub letter_late_max: u64,
     pub link_cut_every: u64,
     pub link_cut_max: u64,
+    /// A node hears nobody, and is heard.
+    pub deaf_every: u64,
+    pub deaf_max: u64,
     /// Of clients: their admissions may be answered ahead of journal and follower; and how much cost of a shard may be.
     pub async_clients: u64,
     pub async_bound: u64,
@@ -165,6 +168,8 @@ impl Swarm {
                 1 => Backup::RestoredAndBumped,
                 _ => Backup::Unused,
             },
+            deaf_every: sometimes(&mut aside, 250, 15, 100),
+            deaf_max: [3, 10, 80][aside.index(3)] * SECOND,
         }
     }
 
@@ -211,6 +216,8 @@ impl Swarm {
             letter_late_max: 0,
             link_cut_every: 0,
             link_cut_max: 0,
+            deaf_every: 0,
+            deaf_max: 0,
             async_clients: 0,
             async_bound: 0,
             changing_clients: 0,

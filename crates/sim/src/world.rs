@@ -4,11 +4,10 @@
 //! * `world/driving.rs`: carries out the engine's commands; disk and journal
 //! * `world/storing.rs`: disks that hang, fail and are full; checkpoints
 //! * `world/coordination.rs`: the way to etcd and back, and the watch
-//! * `world/network.rs`: letters between processes
-//! * `world/policies.rs`: limits change
+//! * `world/network.rs`: letters between processes; `world/policies.rs`: limits change
 //! * `world/checking.rs`: clients ask, nodes decide, forward and answer
 //! * `world/probing.rs`: does every shard answer?
-//! * `world/comparing.rs`: owners and followers are compared
+//! * `world/comparing.rs`: owners and followers are compared; `world/scenario.rs`: a world with one fault that is measured
 //! * `world/faults.rs`: everything that goes wrong; `world/backup.rs`: etcd comes back from a backup
 //!
 //! Invariant: nothing here depends on anything but the seed. There is no clock, no thread, and no order of a hash table.
@@ -22,6 +21,7 @@ mod faults;
 mod network;
 mod policies;
 mod probing;
+mod scenario;
 mod starting;
 mod storing;
 
@@ -43,6 +43,7 @@ use crate::swarm::Swarm;
 use crate::trace::Decided;
 
 pub(crate) use faults::Fault;
+pub use scenario::Deafness;
 
 /// A process: a machine, and which of its runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,9 +161,9 @@ pub struct World {
     pub(crate) lease_end_planned: bool,
     /// Links that carry nothing: from, to, until when.
     pub(crate) cuts: Vec<(usize, usize, u64)>,
-    /// When the last letter arrives over each link.
     /// The revision of the policies.
     pub(crate) policies: u64,
+    /// When the last letter arrives over each link.
     pub(crate) links: BTreeMap<(usize, usize), u64>,
     pub(crate) machines: Vec<Machine>,
     pub(crate) truth: Truth,

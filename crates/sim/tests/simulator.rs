@@ -84,6 +84,22 @@ fn a_sweep_without_a_plant_finds_nothing_and_sees_everything() {
     assert!(never.is_empty(), "a sweep that never sees {never:?} proves little");
 }
 
+/// What it takes: 0.7 s until a node that hears nobody says nothing more, and one beat less than that again until its followers take over;
+/// what is left is for a client to ask.
+const DEAF_SILENCE_MS: u64 = 2_500;
+
+#[test]
+fn the_shards_of_a_node_that_hears_nobody_and_is_heard_are_taken_over_by_their_followers() {
+    for seed in 0..20 {
+        for seconds in [8, 40] {
+            let deafness = World::run_deaf(seed, seconds);
+            assert_eq!(deafness.violation, None, "seed {seed}");
+            let silence = deafness.silence_ms;
+            assert!(silence <= DEAF_SILENCE_MS, "seed {seed}: a shard was silent for {silence} of {seconds}000 ms");
+        }
+    }
+}
+
 #[test]
 fn the_same_seed_is_the_same_run() {
     for seed in [0, 7, 85] {

@@ -12,6 +12,10 @@ pub const QUIET_MILLIS: u64 = 400;
 /// After this long, in milliseconds, an in-sync follower takes over: seven beats.
 pub const SILENT_MILLIS: u64 = 700;
 
+/// How often, in milliseconds, a beat is sent to a lifetime that is silent: more rarely than it takes to be silent oneself, by more than
+/// a tick, so that whoever does not hear is not heard either; often enough that a link which works again is found within a second.
+pub const KNOCK_MILLIS: u64 = 1_000;
+
 /// Frames to one process lifetime that may be unacknowledged. One is a group commit; a follower that is so many behind is slower
 /// than the owner, and decisions wait.
 pub const REPLICATION_FRAMES_IN_FLIGHT_MAX: usize = 64;

@@ -14,6 +14,7 @@ use super::clock::Moment;
 use super::command::{Closed, Command, Fact, Report};
 use super::drops::Drops;
 use super::event::{Event, Token};
+use super::hearing::Unheard;
 use super::heartbeat::Beats;
 use super::invitations::Invitations;
 use super::known::Known;
@@ -25,7 +26,7 @@ use super::session::Phase;
 use super::spread::Leaving;
 use super::stop::StopReason;
 use super::view::{ClusterId, LeaseId, Revision, View};
-use crate::replication::{Heard, Order, Silence};
+use crate::replication::Order;
 
 /// Who a node is, and by which spans of time its cluster goes.
 #[derive(Debug, Clone)]
@@ -53,8 +54,8 @@ pub struct NodeAgent<B = NoBugs> {
     pub(super) shards: ShardCount,
     pub(super) authority: Authority,
     pub(super) copies: Copies,
-    /// Who says nothing, and when they were heard last.
-    pub(super) silences: BTreeMap<Holder, (Silence, Heard)>,
+    /// Who says nothing.
+    pub(super) silences: BTreeMap<Holder, Unheard>,
     pub(super) listened: BTreeSet<Holder>,
     pub(super) invitations: Invitations,
     pub(super) drops: Drops,
@@ -177,6 +178,7 @@ impl<B: Bugs> NodeAgent<B> {
     }
 
     fn take(&mut self, event: Event, turn: &mut Turn<'_>) {
+        self.listen_to_etcd(&event);
         match event {
             Event::Started(found) => self.start(&found, turn),
             Event::Granted { token, lease, generation } => self.granted(token, lease, generation, turn),

@@ -7,7 +7,7 @@
 //! | name a follower, as learner | there is none; the ring says whom | [`NodeAgent::wish_of`] |
 //! | mark in sync | replies wait for it already (the joint rule), and it has everything from before | [`Wish::MarkInSync`] |
 //! | replace the follower | a learner outside the record has everything, and replies wait for both already | [`Wish::Replace`] |
-//! | drop the follower | it neither acknowledges nor beats, or it is another lifetime now; this node's own deadline is ahead | [`Wish::Drop`] |
+//! | drop the follower | it neither acknowledges nor beats (`hearing.rs`), or it is another lifetime now; this node's own deadline is ahead | [`Wish::Drop`] |
 //!
 //! Replies wait for a copy from `Require` until a record without it is *known* to be committed: only then does the ledger go on
 //! under the next epoch with other copies (`replication/advancing.rs`). A follower that is slow and beats is waited for.
@@ -28,7 +28,7 @@ use super::promise::Promise;
 use super::record::{Holder, ShardRecord};
 use super::spread::Leaving;
 use super::view::Versioned;
-use crate::replication::{News, Order, Silence, Start};
+use crate::replication::{News, Order, Start};
 
 /// What an owner does next about the copies of a shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,12 +56,7 @@ impl<B: Bugs> NodeAgent<B> {
             News::Flushed { shard } => self.flushed(shard),
             News::Fenced { shard } => self.doubt(shard, turn),
             News::Stamped { revision } => self.stamped = self.stamped.max(revision),
-            News::Silence { of, silence: Silence::None, .. } => {
-                self.silences.remove(&of);
-            }
-            News::Silence { of, silence, heard } => {
-                self.silences.insert(of, (silence, heard));
-            }
+            News::Silence { of, silence, heard } => self.silence(of, silence, heard, turn.now.boottime),
         }
     }
 
@@ -156,7 +151,7 @@ impl<B: Bugs> NodeAgent<B> {
         let is_let_go = drains && (planned.is_none() || !record.in_sync);
         let is_broken = seat.is_some_and(|seat| seat.standing == Standing::Broken);
         if is_broken || self.is_lost(follower) || (record.in_sync && seat.is_none()) || is_let_go {
-            return Wish::Drop;
+            return if self.is_in_doubt(follower) { Wish::Nothing } else { Wish::Drop };
         }
         if !record.in_sync {
             return match seat.map(|seat| seat.standing) {
@@ -206,12 +201,6 @@ impl<B: Bugs> NodeAgent<B> {
             self.listened.clone_from(&to);
             turn.order(Order::Listen { to });
         }
-    }
-
-    /// Whether a copy there is of no use: its lifetime is over, or says nothing.
-    pub(super) fn is_lost(&self, holder: &Holder) -> bool {
-        let is_replaced = self.known.node(&holder.node).is_some_and(|entry| entry.generation != holder.generation);
-        is_replaced || self.silences.get(holder).is_some_and(|(silence, _)| *silence >= Silence::Quiet)
     }
 
     fn seat(&mut self, shard: ShardId, to: Holder, start: Start, turn: &mut Turn<'_>) {

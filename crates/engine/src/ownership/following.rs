@@ -16,7 +16,7 @@ use super::marker::{FloorState, Held, RoleMarker};
 use super::pending::Pending;
 use super::promise::Promise;
 use super::record::{Holder, ShardRecord};
-use crate::replication::{Invite, Join, Order, Silence, Start};
+use crate::replication::{Invite, Join, Order, Start};
 
 impl<B: Bugs> NodeAgent<B> {
     /// Promises on disk to follow an owner in these shards.
@@ -122,19 +122,13 @@ impl<B: Bugs> NodeAgent<B> {
         follow.is_some_and(|follow| follow.owner == record.owner) && self.suspects(&record.owner)
     }
 
-    /// Whether a lifetime says nothing any more, or is known to be over.
-    pub(super) fn suspects(&self, holder: &Holder) -> bool {
-        let is_replaced = self.known.node(&holder.node).is_some_and(|entry| entry.generation != holder.generation);
-        is_replaced || self.silences.get(holder).is_some_and(|(silence, _)| *silence == Silence::Silent)
-    }
-
     /// Shard time as it goes on after a take-over: what the owner's clock showed when it was heard last, and this node's own clock from then
     /// on. That may be long ago, and the owner may have admitted a moment ago: with another copy, or with this one, whose frames were heard.
     pub(super) fn followed_clock(&self, shard: ShardId, turn: &Turn<'_>) -> ShardClock {
         let Some(follow) = &self.locals[shard.index()].follow else {
             return ShardClock::starting(turn.now.wall, turn.now);
         };
-        let heard = self.silences.get(&follow.owner).map(|(_, heard)| *heard);
+        let heard = self.silences.get(&follow.owner).map(|unheard| unheard.heard);
         match heard.filter(|heard| heard.boottime >= follow.invite.boottime) {
             Some(heard) => {
                 let passed = Nanos(heard.boottime.0.saturating_sub(follow.invite.boottime.0));

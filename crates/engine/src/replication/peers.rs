@@ -79,7 +79,15 @@ impl Peers {
         })
     }
 
+    /// Says something to a lifetime, unless that says nothing itself (`silence.rs`).
     pub(crate) fn say(&mut self, to: &Holder, body: Body) {
+        let now = self.ticked;
+        if self.pairs.get(to).is_none_or(|pair| !pair.ear.is_silent(now)) {
+            self.say_anyway(to, body);
+        }
+    }
+
+    pub(crate) fn say_anyway(&mut self, to: &Holder, body: Body) {
         if let Some(me) = &self.me {
             self.letters.push(Letter { from: me.clone(), to: to.clone(), body });
         }

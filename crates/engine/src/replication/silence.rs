@@ -4,9 +4,13 @@
 //! drops it. An owner is silent after 700 ms, or at once when its connection was reset and is refused: its follower takes over. The
 //! owner is the faster one, so it wins ties. A late timer of one's own (the process was starved) restarts the count. Timers only
 //! decide when to suspect; a wrong suspicion costs a moment of availability and nothing else.
+//!
+//! Whoever is silent is told nothing but a beat a second. It may be this node that does not hear; then what it says would keep others from
+//! suspecting it, as long as it lasts, although nothing that it owns can be answered. So a link that carries nothing one way is as one that
+//! carries nothing at all; and when it does again, either side hears so within a second. Letters are sent again, so none is missed.
 
 use drl_core::Nanos;
-use drl_core::caps::{BEAT_MILLIS, QUIET_MILLIS, SILENT_MILLIS};
+use drl_core::caps::{BEAT_MILLIS, KNOCK_MILLIS, QUIET_MILLIS, SILENT_MILLIS};
 
 /// When a lifetime was heard last, and what its clock showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +39,22 @@ pub(crate) struct Ear {
     /// The connection was reset and is refused.
     refused: bool,
     told: Silence,
+    /// When it was sent a beat last.
+    beat: Nanos,
 }
 
 impl Ear {
     pub(crate) const fn new(now: Nanos) -> Self {
-        Self { heard: Heard { at: now, boottime: Nanos::ZERO }, refused: false, told: Silence::None }
+        Self { heard: Heard { at: now, boottime: Nanos::ZERO }, refused: false, told: Silence::None, beat: now }
+    }
+
+    /// Whether it is to be sent a beat; then that counts as sent.
+    pub(crate) fn beats(&mut self, now: Nanos) -> bool {
+        let is_due = !self.is_silent(now) || now.0.saturating_sub(self.beat.0) >= Nanos::from_millis(KNOCK_MILLIS).0;
+        if is_due {
+            self.beat = now;
+        }
+        is_due
     }
 
     pub(crate) const fn heard(&self) -> Heard {

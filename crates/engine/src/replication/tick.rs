@@ -26,10 +26,13 @@ impl<B: Bugs> Ledger<B> {
             }
             let is_stalled = pair.outgoing.is_stalled(now);
             let (again, silence, heard) = (pair.outgoing.again(now), pair.ear.news(now), pair.ear.heard());
+            let beats = pair.ear.beats(now);
             if let Some(silence) = silence {
                 self.peers.tell(News::Silence { of: holder.clone(), silence, heard });
             }
-            self.peers.say(&holder, Body::Beat(Beat { asks: true, boottime: now }));
+            if beats {
+                self.peers.say_anyway(&holder, Body::Beat(Beat { asks: true, boottime: now }));
+            }
             for frame in again {
                 self.peers.say(&holder, Body::Frame(frame));
             }

@@ -75,6 +75,9 @@ pub(crate) struct Agent {
     /// Whether nothing reaches the disk, and what is on its way there.
     pub(crate) disk_hangs: bool,
     unwritten: Vec<Token>,
+    /// Whether etcd's answers do not come, and what was asked meanwhile: heartbeats.
+    pub(crate) is_deaf: bool,
+    unanswered: Vec<Token>,
 }
 
 impl Agent {
@@ -109,6 +112,8 @@ impl Agent {
             time_hi: ShardTime(u64::MAX),
             disk_hangs: false,
             unwritten: Vec::new(),
+            is_deaf: false,
+            unanswered: Vec::new(),
         };
         let shards = vec![found; usize::from(count)];
         let found = Found { wholeness: Wholeness::Whole, shards, lease: None, seen: None };
@@ -176,6 +181,10 @@ impl Agent {
                         events.push_back(Event::Frozen { shards: frozen });
                     }
                     Command::Transact { token, transaction } => match self.answer(transaction) {
+                        Some(_) if self.is_deaf => {
+                            self.unanswered.push(*token);
+                            continue;
+                        }
                         Some(outcome) => {
                             events.push_back(Event::Ended { token: *token, outcome });
                             continue;
@@ -189,6 +198,14 @@ impl Agent {
             }
         }
         said
+    }
+
+    /// What etcd was asked while nothing of it was heard ends so, and from now on it is heard.
+    pub(crate) fn hears_of_etcd(&mut self, outcome: &Outcome) -> Vec<Command> {
+        self.is_deaf = false;
+        let tokens = std::mem::take(&mut self.unanswered);
+        let ended = |token| Event::Ended { token, outcome: outcome.clone() };
+        tokens.into_iter().flat_map(|token| self.run(ended(token))).collect()
     }
 
     /// The first of what was on its way to the disk is there, and nothing else.
@@ -223,7 +240,7 @@ impl Agent {
         }))
     }
 
-    fn view(&self) -> View {
+    pub(crate) fn view(&self) -> View {
         View::at(CLUSTER, Revision(self.revision))
     }
 

@@ -17,6 +17,7 @@ mod bad_snapshots;
 mod cold;
 mod copying;
 mod handing_over;
+mod hearing;
 mod leaving;
 mod many_shards;
 mod naming;

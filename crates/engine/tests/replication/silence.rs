@@ -1,7 +1,7 @@
 //! Who is suspected, and when: 400 ms of silence for a follower, 700 ms for an owner, a refused connection at once.
 
 use drl_core::Nanos;
-use drl_engine::replication::{News, Order, Silence};
+use drl_engine::replication::{Body, News, Order, Silence};
 
 use crate::ledgers::*;
 
@@ -47,11 +47,8 @@ fn a_lifetime_that_beats_is_never_suspected_however_slow_it_acknowledges() {
     for _ in 0..50 {
         ledgers.pass(100);
         (1..=2).for_each(|node| ledgers.tick(node));
-        let beats: Vec<_> = ledgers
-            .letters()
-            .into_iter()
-            .filter(|letter| matches!(letter.body, drl_engine::replication::Body::Beat(_)))
-            .collect();
+        let beats: Vec<_> =
+            ledgers.letters().into_iter().filter(|letter| matches!(letter.body, Body::Beat(_))).collect();
         ledgers.give_all(beats);
     }
     assert_eq!(told(&mut ledgers), None);
@@ -100,4 +97,55 @@ fn a_lifetime_that_is_listened_to_is_heard_and_its_clock_is_known() {
     let last = last.unwrap();
     assert_eq!((last.at, last.boottime), (heard, heard));
     assert!(last.at > Nanos::ZERO);
+}
+
+/// What `n1` says to `n2` in so long, by kind: beats, and all else. Nothing of it arrives.
+fn said(ledgers: &mut Ledgers, millis: u64) -> (usize, usize) {
+    let mut letters = Vec::new();
+    for _ in 0..millis / 100 {
+        ledgers.pass(100);
+        ledgers.tick(1);
+        letters.extend(ledgers.letters().into_iter().filter(|letter| letter.to == n(2)));
+    }
+    let beats = letters.iter().filter(|letter| matches!(letter.body, Body::Beat(_))).count();
+    (beats, letters.len() - beats)
+}
+
+#[test]
+fn whoever_is_silent_is_told_nothing_but_a_beat_a_second() {
+    let mut ledgers = silenced();
+    ledgers.charge(1, S, 1).unwrap();
+    ledgers.commit(1);
+    let (beats, others) = said(&mut ledgers, 700);
+    assert!(beats == 6 && others > 0, "until then it is told everything: {beats}, {others}");
+    ledgers.charge(1, S, 1).unwrap();
+    ledgers.commit(1);
+    assert_eq!(said(&mut ledgers, 800), (0, 0), "for longer than it takes to be suspected");
+    assert_eq!(said(&mut ledgers, 3_000), (3, 0));
+}
+
+#[test]
+fn whoever_was_silent_and_is_heard_again_is_told_all_that_it_missed() {
+    let mut ledgers = silenced();
+    let commit = ledgers.charge(1, S, 1).unwrap();
+    ledgers.commit(1);
+    said(&mut ledgers, 2_000);
+    for _ in 0..15 {
+        ledgers.live(100);
+        (1..=2).for_each(|node| ledgers.commit(node));
+    }
+    assert!(ledgers.is_released(1, S, commit));
+}
+
+#[test]
+fn two_that_both_are_silent_to_each_other_find_each_other_within_a_second() {
+    let mut ledgers = silenced();
+    for _ in 0..50 {
+        ledgers.pass(100);
+        (1..=2).for_each(|node| ledgers.tick(node));
+        ledgers.letters();
+    }
+    assert_eq!(told(&mut ledgers), Some(Silence::Silent));
+    ledgers.live(1_100);
+    assert_eq!(told(&mut ledgers), Some(Silence::None));
 }

@@ -194,7 +194,7 @@ impl World {
         for node in 0..self.machines.len() {
             let machine = &mut self.machines[node];
             let hears = machine.hears_etcd(self.now);
-            let (until, stale_until) = (machine.cut_from_etcd, machine.stale_until);
+            let (until, stale_until) = (machine.cut_from_etcd.max(machine.deaf_until), machine.stale_until);
             let Some(process) = machine.process.as_deref_mut().filter(|process| process.watching) else { continue };
             let to = To { node, run: process.run };
             if !hears {

@@ -24,10 +24,11 @@ pub(crate) enum Fault {
     DiskFail,
     Drain,
     Link,
+    Deaf,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Crash,
         Self::Pause,
         Self::EtcdDown,
@@ -38,6 +39,7 @@ impl Fault {
         Self::Drain,
         Self::Link,
         Self::Stale,
+        Self::Deaf,
     ];
 }
 
@@ -54,6 +56,7 @@ impl World {
             Fault::DiskFail => self.swarm.disk_fail_every,
             Fault::Drain => self.swarm.drain_every,
             Fault::Link => self.swarm.link_cut_every,
+            Fault::Deaf => self.swarm.deaf_every,
         };
         if mean > 0 {
             let at = self.now + self.random.between(1, 2 * mean);
@@ -81,6 +84,7 @@ impl World {
             }
             Fault::EtcdDown => self.etcd_down(),
             Fault::Link => self.cut_a_link(),
+            Fault::Deaf => self.deafen(node),
             Fault::Cut => {
                 let until = self.now + self.random.below(self.swarm.cut_max);
                 let way = self.random.below(4);
@@ -176,6 +180,7 @@ impl World {
             let machine = &mut self.machines[node];
             machine.cut_to_etcd = machine.cut_to_etcd.min(self.now);
             machine.cut_from_etcd = machine.cut_from_etcd.min(self.now);
+            machine.deaf_until = machine.deaf_until.min(self.now);
             machine.disk_fails_until = None;
             machine.stale_until = machine.stale_until.min(self.now);
             // The last one stays: somebody must be there.

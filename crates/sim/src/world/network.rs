@@ -44,7 +44,7 @@ impl World {
 
     pub(crate) fn send_letter(&mut self, from: usize, letter: Letter) {
         let Some(node) = self.machines.iter().position(|machine| machine.id == letter.to.node) else { return };
-        if self.is_cut(from, node) || self.random.happens(self.swarm.letter_loss) {
+        if self.is_cut(from, node) || self.is_deaf(node) || self.random.happens(self.swarm.letter_loss) {
             return;
         }
         let Some(run) = self.machines[node].process.as_ref().map(|process| process.run) else { return };
@@ -71,6 +71,18 @@ impl World {
         let cut =
             |cuts: &[(usize, usize, u64)]| cuts.iter().any(|(a, b, until)| (*a, *b) == (from, to) && *until > self.now);
         cut(&self.cuts)
+    }
+
+    fn is_deaf(&self, node: usize) -> bool {
+        self.machines[node].deaf_until > self.now
+    }
+
+    /// A node hears nobody for a while, and goes on to speak.
+    pub(crate) fn deafen(&mut self, node: usize) {
+        self.machines[node].deaf_until = self.now + self.random.below(self.swarm.deaf_max);
+        if self.machines[node].process.is_some() {
+            self.see(Mark::Deafened);
+        }
     }
 
     pub(crate) fn letter(&mut self, to: To, letter: Letter) -> Result<(), Violation> {
@@ -104,7 +116,7 @@ impl World {
     /// A process is gone: those that talk to it notice, unless their connections are silent.
     pub(crate) fn hang_up(&mut self, node: usize, holder: &Holder) {
         for other in 0..self.machines.len() {
-            if other == node || self.is_cut(other, node) || self.random.happens(300) {
+            if other == node || self.is_cut(other, node) || self.is_deaf(other) || self.random.happens(300) {
                 continue;
             }
             let Some(run) = self.machines[other].process.as_ref().map(|process| process.run) else { continue };

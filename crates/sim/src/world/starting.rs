@@ -217,6 +217,7 @@ fn machine(node: usize, swarm: &Swarm, random: &mut Random) -> Option<Machine> {
         cut_from_etcd: 0,
         policies: 0,
         disk_fails_until: None,
+        deaf_until: 0,
         stale_until: 0,
     })
 }
