@@ -18,6 +18,8 @@
 //! epoch together with its copy. What was decided until then is in the state of whoever owns the shard from there on. So its replies
 //! may leave also after that, however late: a caller that is not told asks again, and is charged twice.
 
+use std::collections::BTreeSet;
+
 use drl_core::{CommitNo, Epoch, ShardId};
 
 use super::outgoing::Lag;
@@ -52,9 +54,12 @@ impl Shard {
 }
 
 impl<B: Bugs> Ledger<B> {
-    /// How far every other lifetime is behind that has shards or copies of this one.
+    /// How far every lifetime is behind that has copies of this one's shards, or is to have some. What was sent to one that has none any
+    /// more is waited for by nobody, and would seem to be late for ever.
     pub fn lags(&self) -> impl Iterator<Item = (&Holder, Lag)> {
-        self.peers.lags()
+        let targets = self.shards.iter().flat_map(|held| &held.targets);
+        let wanted: BTreeSet<&Holder> = targets.map(|target| &target.to).collect();
+        self.peers.lags().filter(move |(to, _)| wanted.contains(to))
     }
 
     /// Whether every copy that has to has acknowledged what `shard` had in the frame of `commit`, which is in this node's own journal.

@@ -282,3 +282,15 @@ fn what_was_acknowledged_before_the_next_epoch_of_its_owner_does_not_wait_for_it
     ledgers.give_all(acknowledged);
     assert!(ledgers.is_released(1, S, commit) && may_leave(&mut ledgers, 5, commit));
 }
+
+#[test]
+fn a_lifetime_is_behind_as_long_as_it_has_a_copy_or_shall_have_one_and_no_longer() {
+    let mut ledgers = Ledgers::in_sync();
+    ledgers.charge(1, S, 1).unwrap();
+    ledgers.commit(1);
+    let behind =
+        |ledgers: &mut Ledgers| ledgers.ledger(1).lags().map(|(to, lag)| (to.clone(), lag.frames)).collect::<Vec<_>>();
+    assert_eq!(behind(&mut ledgers), [(n(2), 1)]);
+    ledgers.obey(1, Order::Advance { shard: S, epoch: Epoch(6), keep: None });
+    assert_eq!(behind(&mut ledgers), [], "it was dropped, and nobody waits for it");
+}
