@@ -3,7 +3,7 @@
 //! so both journals are written at the same time.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use drl_core::CommitNo;
@@ -74,9 +74,9 @@ fn next_frame(inner: &Arc<Inner>, written: Option<CommitNo>, frame: &mut Vec<u8>
         }
         state = if is_planted(Plant::BeatOfCommitter) {
             let beat = Duration::from_millis(BEAT_MILLIS);
-            inner.work.wait_timeout(state, beat).unwrap_or_else(PoisonError::into_inner).0
+            inner.work.wait_timeout(state, beat).map_err(|_| inner.panicked())?.0
         } else {
-            inner.work.wait(state).unwrap_or_else(PoisonError::into_inner)
+            inner.work.wait(state).map_err(|_| inner.panicked())?
         };
     }
 }

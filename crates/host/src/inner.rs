@@ -71,10 +71,13 @@ impl Inner {
 
     /// The ledger. A thread that panicked under the lock may have left it half changed, so that is a stop, not a shrug.
     pub(crate) fn lock(&self) -> Result<MutexGuard<'_, State>, Stopped> {
-        self.state.lock().map_err(|_| {
-            self.progress.stop("a thread panicked while it held the counters; please report this with the log");
-            self.progress.stopped().unwrap_or_else(|| Stopped { reason: Arc::from("a thread panicked") })
-        })
+        self.state.lock().map_err(|_| self.panicked())
+    }
+
+    /// A thread panicked under the lock.
+    pub(crate) fn panicked(&self) -> Stopped {
+        self.progress.stop("a thread panicked while it held the counters; please report this with the log");
+        self.progress.stopped().unwrap_or_else(|| Stopped { reason: Arc::from("a thread panicked") })
     }
 
     /// Sees to it that the open frame, which has something, is written.

@@ -1,6 +1,6 @@
 //! One writes at a time, and what is left open meanwhile is written next.
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -122,4 +122,31 @@ fn what_arrives_while_a_door_writes_is_written_without_being_asked_for_again() {
     pollster::block_on(host.committed(first)).unwrap();
     pollster::block_on(host.committed(second)).unwrap();
     assert_eq!((written.writers().len(), gate.most()), (2, 1));
+}
+
+#[test]
+fn after_a_panic_under_the_lock_nothing_is_written_and_the_threads_end() {
+    let doors = held_up();
+    for clients in [0..0, 0..1] {
+        let (host, written) = open(doors.handle(), JournalSync::Interval, |_| Ok(()));
+        let ticket = charge(&host, clients);
+        let panicked = thread::spawn({
+            let inner = Arc::clone(&host.inner);
+            move || {
+                let _state = inner.lock().unwrap();
+                panic!("planted");
+            }
+        });
+        assert!(panicked.join().is_err());
+        let refused = pollster::block_on(host.close()).unwrap_err();
+        assert!(refused.to_string().contains("panicked"), "{refused}");
+        assert!(ticket.commit.is_none() || pollster::block_on(host.committed(ticket)).is_err());
+        let (ended, is_ended) = mpsc::channel();
+        thread::spawn(move || {
+            drop(host);
+            ended.send(()).unwrap();
+        });
+        is_ended.recv_timeout(Duration::from_secs(10)).expect("a thread goes on for ever");
+        assert!(written.writers().is_empty(), "counters that may be half changed were written");
+    }
 }
