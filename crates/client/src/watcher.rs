@@ -1,7 +1,7 @@
 //! Follows the placement: from one node at a time, from another one when that node is gone, is behind, or somebody says that it is. A
 //! connection for the watch alone is given up for one that checks use, so that a limiter has no more connections than nodes it asks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,36 +77,32 @@ impl Watcher {
         connections: Arc<Connections>,
         within: Duration,
     ) -> Result<(Self, Placement), ConnectError> {
-        let mut reasons = Vec::new();
+        let mut said: BTreeMap<Arc<str>, Arc<str>> = BTreeMap::new();
+        // Each has its share of the time, so that those which are silent do not keep it from the one that answers.
+        let share = within / u32::try_from(endpoints.len().max(1)).unwrap_or(u32::MAX);
         let asked = timeout(within, async {
             let mut pause = Pause::new(PAUSES.0, PAUSES.1);
             loop {
-                let mut said = Vec::new();
                 for address in rotated(&endpoints) {
-                    match first(&connections, &address).await {
-                        Ok((update, telling)) => match Placement::new(update) {
+                    let reason = match timeout(share, first(&connections, &address)).await {
+                        Ok(Ok((update, telling))) => match Placement::new(update) {
                             Ok(placement) => return (address, telling, placement),
-                            Err(reason) => said.push(format!("{address}: {reason}")),
+                            Err(reason) => reason.to_string().into(),
                         },
-                        Err(reason) => said.push(format!("{address}: {reason}")),
-                    }
-                    // What was said so far stands if the deadline comes within this round.
-                    if reasons.len() < endpoints.len() {
-                        reasons.clone_from(&said);
-                    }
+                        Ok(Err(reason)) => reason,
+                        Err(_) => format!("no answer within {share:?}").into(),
+                    };
+                    said.insert(address, reason);
                 }
-                reasons = said;
                 clock::pass(pause.next()).await;
             }
         });
-        match asked.await {
-            Ok((address, telling, placement)) => Ok((Self { endpoints, connections, address, telling }, placement)),
-            Err(_) if reasons.is_empty() => {
-                let reasons = format!("{}: no answer", endpoints.join(", "));
-                Err(ConnectError::Unreachable { within, reasons })
-            }
-            Err(_) => Err(ConnectError::Unreachable { within, reasons: reasons.join("; ") }),
+        if let Ok((address, telling, placement)) = asked.await {
+            return Ok((Self { endpoints, connections, address, telling }, placement));
         }
+        let last = |address| said.get(address).map_or("no answer", |reason| reason);
+        let reasons: Vec<_> = endpoints.iter().map(|address| format!("{address}: {}", last(address))).collect();
+        Err(ConnectError::Unreachable { within, reasons: reasons.join("; ") })
     }
 
     /// What it shares with whoever asks the same nodes.

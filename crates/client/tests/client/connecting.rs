@@ -61,6 +61,31 @@ async fn each_endpoint_that_does_not_answer_is_named_with_its_reason() {
 }
 
 #[tokio::test]
+async fn endpoints_that_are_silent_leave_time_for_the_one_that_answers() {
+    let node = Node::start().await;
+    let mut endpoints = vec![node.endpoint()];
+    for _ in 0..8 {
+        endpoints.push(stranger(None).await);
+    }
+    let connect = || Connect::new(&endpoints).connect_within(Duration::from_secs(3)).connect();
+    let (a, b, c, d) = tokio::join!(connect(), connect(), connect(), connect());
+    for limiter in [a, b, c, d] {
+        assert!(check(&limiter.unwrap(), "alice").await.allowed);
+    }
+}
+
+#[tokio::test]
+async fn those_that_are_silent_or_were_not_reached_in_time_are_named_too() {
+    let endpoints = [stranger(None).await, stranger(None).await, dead().await, dead().await];
+    let (error, took) = refused(endpoints.to_vec()).await;
+    for endpoint in &endpoints {
+        assert_eq!(error.matches(&**endpoint).count(), 1, "{endpoint}: {error}");
+    }
+    assert!(error.contains("no answer"), "{error}");
+    assert!(took < Duration::from_millis(2_500), "{took:?}");
+}
+
+#[tokio::test]
 async fn another_program_on_the_port_is_recognised() {
     let (http, _) = refused(vec![stranger(Some(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")).await]).await;
     let (redis, _) = refused(vec![stranger(Some(b"-ERR unknown command 'PRI'\r\n")).await]).await;
