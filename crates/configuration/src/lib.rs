@@ -1,6 +1,6 @@
 //! Where limits come from: which policy applies to a client, and how policies are written down.
 //!
-//! * a policy as JSON: [`PolicyDocument`], whose errors are [`Fault`]s that name the field
+//! * a policy as JSON: [`PolicyDocument`], whose errors are [`Fault`]s that name the field; its schema: [`policy_schema`]
 //! * whom it applies to: [`Selector`]; many of them with their lookup order: [`PolicySet`]
 //! * the question that everyone else asks: [`ConfigurationService`], answered with a [`RateLimitConfiguration`]
 //! * who answers: [`InMemory`] (changed by its owner) and [`File`] (one JSON file, followed as it changes)
@@ -14,6 +14,7 @@ mod policy_document;
 mod policy_file;
 mod policy_set;
 mod published;
+mod schema;
 mod seeded;
 mod selector;
 mod selector_map;
@@ -24,5 +25,6 @@ pub use file::{File, FileError, Reload};
 pub use in_memory::InMemory;
 pub use policy_document::{LimitDocument, PolicyDocument};
 pub use policy_set::{Entry, Found, InsertError, Listed, PolicySet};
+pub use schema::policy_schema;
 pub use selector::{InvalidSelector, Selector};
 pub use service::{ConfigurationService, Matched, RateLimitConfiguration};

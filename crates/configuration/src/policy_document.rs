@@ -9,6 +9,7 @@
 //! Only `limits` must be there. A field that is not known is refused: a misspelt one would silently not be in force. The document holds
 //! what was written; [`PolicyDocument::policy`] says whether it can be.
 
+mod form;
 mod number;
 
 use std::fmt;
@@ -58,13 +59,17 @@ pub struct LimitDocument {
 
 impl PolicyDocument {
     /// # Errors
-    /// [`InvalidPolicyDocument`] when `json` is longer than [`POLICY_BYTES_MAX`], is not JSON, or has a field of a wrong type or name.
+    /// [`InvalidPolicyDocument`] when `json` is longer than [`POLICY_BYTES_MAX`], is not JSON, or has fields of a wrong type or name, with
+    /// all of them.
     pub fn read(json: &[u8]) -> Result<Self, InvalidPolicyDocument> {
         if json.len() > POLICY_BYTES_MAX {
             let problem = format!("{} bytes are too many for a policy; use at most {POLICY_BYTES_MAX}", json.len());
             return Err(Faults::from(Fault::new("", problem)).into());
         }
-        serde_json::from_slice(json).map_err(|error| Faults::from(locate::<Self>(json, &error)).into())
+        serde_json::from_slice(json).map_err(|error| {
+            let faults = if error.is_data() { form::faults(json) } else { Faults::default() };
+            if faults.is_empty() { Faults::from(locate::<Self>(json, &error)).into() } else { faults.into() }
+        })
     }
 
     /// Reads `json` and makes the policy of it.
@@ -79,21 +84,26 @@ impl PolicyDocument {
     /// [`InvalidPolicyDocument`] with every field whose value is not possible.
     pub fn policy(&self) -> Result<Policy, InvalidPolicyDocument> {
         let mut faults = Faults::default();
-        let limits = (0..).zip(&self.limits).filter_map(|(index, limit)| limit.limit(index, &mut faults)).collect();
-        let spec = PolicySpec {
-            limits,
-            algorithm: named("algorithm", self.algorithm.as_deref(), &mut faults),
-            burst: self.burst,
-            durability: named("durability", self.durability.as_deref(), &mut faults),
-            on_unavailable: named("on_unavailable", self.on_unavailable.as_deref(), &mut faults),
-            on_state_loss: named("on_state_loss", self.on_state_loss.as_deref(), &mut faults),
-            mode: if self.shadow { Mode::Shadow } else { Mode::Enforce },
-            carry: drl_limits::Carry::Units,
-        };
+        let spec = self.values(&mut faults);
         if !faults.is_empty() {
             return Err(faults.into());
         }
         Policy::new(spec).map_err(|invalid| Faults::from(self.fault_of(&invalid)).into())
+    }
+
+    /// What each field says; those whose value is not possible go to `faults`.
+    fn values(&self, faults: &mut Faults) -> PolicySpec {
+        let limits = (0..).zip(&self.limits).filter_map(|(index, limit)| limit.limit(index, faults)).collect();
+        PolicySpec {
+            limits,
+            algorithm: named("algorithm", self.algorithm.as_deref(), faults),
+            burst: self.burst,
+            durability: named("durability", self.durability.as_deref(), faults),
+            on_unavailable: named("on_unavailable", self.on_unavailable.as_deref(), faults),
+            on_state_loss: named("on_state_loss", self.on_state_loss.as_deref(), faults),
+            mode: if self.shadow { Mode::Shadow } else { Mode::Enforce },
+            carry: drl_limits::Carry::Units,
+        }
     }
 
     /// The field that makes the whole impossible, though each value is possible.

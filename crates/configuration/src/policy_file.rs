@@ -76,7 +76,7 @@ struct Builder<'a> {
 
 /// Reads the policies of a file. Those that are not in `before`, or are another policy there, get `revision`.
 pub(crate) fn parse(json: &[u8], before: &PolicySet, revision: u64) -> Result<Parsed, Faults> {
-    let text: FileText<'_> = serde_json::from_slice(json).map_err(|error| locate::<FileText<'_>>(json, &error))?;
+    let text: FileText<'_> = serde_json::from_slice(json).map_err(|error| form_faults(json, &error))?;
     let (set, parsed, faults) = (PolicySet::new(), HashMap::new(), Faults::default());
     let mut builder = Builder { before, revision, set, parsed, faults, kept: 0 };
     for (Name(name), policies) in text.namespaces.0 {
@@ -87,6 +87,27 @@ pub(crate) fn parse(json: &[u8], before: &PolicySet, revision: u64) -> Result<Pa
         }
     }
     builder.finish()
+}
+
+/// What is wrong with the form of a file: one fault of each namespace, or the first of the whole.
+fn form_faults(json: &[u8], error: &serde_json::Error) -> Faults {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outline<'a> {
+        #[serde(borrow)]
+        namespaces: Pairs<'a, &'a RawValue>,
+    }
+    let mut faults = Faults::default();
+    if let Ok(outline) = serde_json::from_slice::<Outline<'_>>(json) {
+        for (Name(name), text) in outline.namespaces.0 {
+            let text = text.get().as_bytes();
+            if let Err(error) = serde_json::from_slice::<NamespaceText<'_>>(text) {
+                let place = format!("namespaces[{}]", quoted(&name));
+                faults.push_all_within(&place, locate::<NamespaceText<'_>>(text, &error).into());
+            }
+        }
+    }
+    if faults.is_empty() { locate::<FileText<'_>>(json, error).into() } else { faults }
 }
 
 impl PolicySet {

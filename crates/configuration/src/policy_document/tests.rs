@@ -115,6 +115,32 @@ fn a_burst_that_is_not_possible_is_named() {
 }
 
 #[test]
+fn fields_of_a_wrong_form_do_not_hide_each_other_nor_impossible_values() {
+    let json = r#"{"limits":[{"requests":"x","window":"1w"},{"requests":0},7,{"requests":1,"window":5,"unit":"s"}],
+        "algoritm":"fixed-window","algorithm":"gcra","burst":-1,"shadow":"yes","durability":7}"#;
+    let found: Vec<String> = parse(json).unwrap_err().faults.listed().iter().map(|fault| fault.field.clone()).collect();
+    let expected = [
+        "limits[1].window",
+        "limits[0].requests",
+        "limits[3].unit",
+        "limits[3].window",
+        "limits[2]",
+        "algoritm",
+        "algorithm",
+        "burst",
+        "shadow",
+        "durability",
+    ];
+    for field in expected {
+        assert!(found.iter().any(|found| found == field), "{field} is not in {found:?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    assert_eq!(faults(r#"{"algorithm":"fixed-window"}"#).len(), 1);
+    let twice = r#"{"limits":[{"requests":1,"window":"1s"}],"burst":1,"burst":2}"#;
+    assert!(faults(twice)[0].contains("duplicate field `burst`"), "{:?}", faults(twice));
+}
+
+#[test]
 fn the_number_of_limits_has_a_range() {
     assert_eq!(faults(r#"{"limits":[]}"#), ["limits: 0 limits are not possible; write 1 to 8"]);
     let nine = [r#"{"requests":1,"window":"1s"}"#; 9].join(",");
@@ -132,8 +158,8 @@ fn all_impossible_values_are_said_at_once() {
 fn fields_that_are_unknown_missing_or_written_twice_are_refused() {
     assert!(faults(&with(r#","alogrithm":"x""#))[0].contains("unknown field `alogrithm`, expected one of `limits`"));
     assert!(faults(r#"{"limits":[{"requests":1,"windw":"1s"}]}"#)[0].contains("limits[0]"));
-    assert_eq!(faults("{}"), ["missing field `limits`"]);
-    assert_eq!(faults(r#"{"limits":[{"window":"1s"}]}"#), ["limits[0]: missing field `requests`"]);
+    assert_eq!(faults("{}"), [r#"limits: missing; write 1 to 8 limits, [{"requests":100,"window":"1m"}]"#]);
+    assert_eq!(faults(r#"{"limits":[{"window":"1s"}]}"#), ["limits[0].requests: missing; write a whole number"]);
     assert!(faults(&with(r#","shadow":true,"shadow":false"#))[0].contains("duplicate field `shadow`"));
     assert!(faults("[]")[0].contains("missing field") || faults("[]")[0].contains("invalid"));
     assert!(faults("7")[0].starts_with("invalid type: integer `7`"));

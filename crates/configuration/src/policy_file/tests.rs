@@ -66,6 +66,9 @@ fn the_shape_of_the_file_is_checked() {
     assert!(faults(r#"{"namespaces":[]}"#)[0].contains("expected an object of names"));
     assert!(faults(r#"{"namespaces":{"default":{"client":{}}}}"#)[0].contains("unknown field `client`"));
     assert!(faults(r#"{"namespaces":{"default":{}},"more":1}"#)[0].contains("unknown field `more`"));
+    let two = faults(r#"{"namespaces":{"a":{"client":{}},"ok":{},"b":{"prefix":{}}}}"#);
+    assert_eq!(two.len(), 2, "one fault of each namespace: {two:?}");
+    assert!(two[1].starts_with(r#"namespaces["b"]"#) && two[1].contains("unknown field `prefix`"), "{two:?}");
     assert!(
         faults(r#"{"namespaces":{"a/b":{}}}"#)[0].starts_with(r#"namespaces["a/b"]: namespace "a/b" is not a name"#)
     );

@@ -22,8 +22,8 @@ use crate::values::{self, ClientBytes};
 const EXAMPLES: &str = "\
 A file holds one policy, {\"limits\":[..],..}, or many by namespace:
 {\"namespaces\":{\"default\":{\"default\":{..},\"clients\":{\"alice\":{..}},\"prefixes\":{}}}}
-Every value that is not possible is listed. A text that is no policy by its form (not
-JSON, a field of a wrong type or an unknown name) is read up to the first such place.
+Everything that is wrong is listed, with its field, what stands there and what is
+allowed; a text that is not JSON is read up to the place where it breaks.
 With --etcd or --endpoint on the command line the argument is a CLIENT, whose present
 value is checked; --prefix and --default check theirs, wherever limits are kept.
 Exit codes: 0 valid, 1 not valid, 2 cannot be read or wrong usage.
