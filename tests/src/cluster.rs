@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use drl_core::{ClientId, LimitKey, Namespace, ShardCount, ShardId};
+
 use drl_test_etcd::Server;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::node::Node;
+use crate::owners::Owners;
 use crate::resp::{Connection, Reply};
 
 /// Longest wait for anything that a cluster does by itself.
@@ -26,40 +27,6 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     work: TempDir,
     extra: Vec<String>,
-}
-
-/// Who owns which shard.
-pub struct Owners {
-    by_shard: BTreeMap<ShardId, String>,
-}
-
-impl Owners {
-    /// The node that decides for a client of the default namespace.
-    ///
-    /// # Errors
-    /// This can be no client, or nobody has claimed its shard.
-    pub fn of(&self, client: &str) -> Result<&str> {
-        let key = LimitKey::new(Namespace::DEFAULT, ClientId::new(client.as_bytes())?);
-        let shards = ShardCount::new(u64::try_from(self.by_shard.len())?)?;
-        self.by_shard.get(&key.shard(shards)).map(String::as_str).context("a shard without an owner")
-    }
-
-    /// So many clients of a node, with names that begin so.
-    ///
-    /// # Errors
-    /// As for [`Owners::of`].
-    pub fn clients_of(&self, node: &str, prefix: &str, count: usize) -> Result<Vec<String>> {
-        let mut clients = Vec::new();
-        // A node with a share of the shards has one name in a few.
-        for number in 0..count * 100 {
-            let client = format!("{prefix}{number}");
-            if clients.len() < count && self.of(&client)? == node {
-                clients.push(client);
-            }
-        }
-        ensure!(clients.len() == count, "{node} owns next to nothing");
-        Ok(clients)
-    }
 }
 
 /// When something began.
@@ -227,22 +194,12 @@ impl Cluster {
         self.nodes.iter().map(|node| Ok(node.address("grpc")?.to_string())).collect()
     }
 
-    /// Who owns which shard, as the records stand in etcd.
+    /// Who owns which shard and who follows, as the records stand in etcd.
     ///
     /// # Errors
     /// etcd does not answer, or a record is no JSON.
     pub fn owners(&self) -> Result<Owners> {
-        let prefix = "/drl/default/shards/";
-        let lines = self.etcd.etcdctl(&["get", "--prefix", prefix])?;
-        let lines: Vec<&str> = lines.lines().filter(|line| !line.is_empty()).collect();
-        let mut by_shard = BTreeMap::new();
-        for pair in lines.chunks(2) {
-            let [key, record] = pair else { bail!("a key without a value") };
-            let shard = key.strip_prefix(prefix).context("another key")?.parse()?;
-            let record: Value = serde_json::from_str(record)?;
-            by_shard.insert(ShardId::new(shard), record["owner"]["node"].as_str().context("no owner")?.to_owned());
-        }
-        Ok(Owners { by_shard })
+        Owners::read(&self.etcd)
     }
 
     /// The revision that etcd is at.

@@ -130,7 +130,25 @@ impl Node {
         Ok(line.with_context(|| format!("no {name}"))?.parse()?)
     }
 
-    /// Sends it a signal by name, `STOP` or `CONT`.
+    /// SIGSTOP; returns when all of its threads stand still, which the signal does not wait for.
+    ///
+    /// # Errors
+    /// The signal was not sent, or a thread goes on.
+    pub fn pause(&self) -> Result<()> {
+        self.signal("STOP")?;
+        eventually("all of its threads stand still", SOON, || {
+            for task in std::fs::read_dir(format!("/proc/{}/task", self.pid()))? {
+                let stat = std::fs::read_to_string(task?.path().join("stat"))?;
+                let (_, state) = stat.rsplit_once(") ").context("a stat without a name")?;
+                if !state.starts_with('T') {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(()))
+        })
+    }
+
+    /// Sends it a signal by name, `CONT` for one.
     ///
     /// # Errors
     /// The signal was not sent.

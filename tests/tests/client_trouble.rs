@@ -179,7 +179,7 @@ fn a_node_that_stalls_costs_its_clients_one_deadline_and_goes_on_where_it_was() 
     cluster.in_sync().unwrap();
     let (load, calm) = (Load::start(&runtime, &limiter, &its), Load::start(&runtime, &limiter, &others));
     let_pass(Duration::from_millis(500));
-    cluster.nodes[2].signal("STOP").unwrap();
+    cluster.nodes[2].pause().unwrap();
     let_pass(Duration::from_millis(2_500));
     cluster.nodes[2].signal("CONT").unwrap();
     let since = Since::now();

@@ -82,7 +82,7 @@ fn a_node_that_nobody_takes_anything_from_says_how_much_is_left_and_exits_1() {
     cluster.put_policy("default", &hourly(10)).unwrap();
     eventually("each is counted", SOON, || Ok((allowed(&cluster, 0, &clients, 1) == 48).then_some(()))).unwrap();
     for node in &cluster.nodes[1..] {
-        node.signal("STOP").unwrap();
+        node.pause().unwrap();
     }
     let node = cluster.nodes.remove(0);
     let log = cluster.directory(0).with_extension("log");

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use drl_client::{CheckRequest, Connect, RateLimiter};
+use drl_client::{CheckRequest, Connect, RateLimiter, Reason};
 use drl_tests::cluster::{Cluster, SOON, Since, eventually, hourly, let_pass};
 use drl_tests::load::{in_force, used};
 use drl_tests::pinned::Pinned;
@@ -112,7 +112,7 @@ fn a_node_that_is_paused_past_its_session_and_goes_on_admits_nothing_of_what_oth
     for (index, node) in world.cluster.nodes.iter().enumerate() {
         let stuck = world.stuck_on(index);
         let_pass(Duration::from_millis(500));
-        node.signal("STOP").unwrap();
+        node.pause().unwrap();
         let_pass(Duration::from_secs(8));
         node.signal("CONT").unwrap();
         world.cluster.in_sync().unwrap();
@@ -126,7 +126,7 @@ fn a_node_that_is_paused_past_its_authority_begins_anew_and_nothing_is_lost() {
     let Some(world) = World::start() else { return };
     let (load, stuck) = (world.load(), world.stuck_on(1));
     let_pass(Duration::from_millis(500));
-    world.cluster.nodes[1].signal("STOP").unwrap();
+    world.cluster.nodes[1].pause().unwrap();
     let_pass(Duration::from_secs(70));
     world.cluster.nodes[1].signal("CONT").unwrap();
     world.cluster.in_sync().unwrap();
@@ -138,9 +138,20 @@ fn a_node_that_is_paused_past_its_authority_begins_anew_and_nothing_is_lost() {
 #[test]
 fn a_follower_that_is_paused_holds_admissions_up_for_a_moment_and_is_replaced() {
     let Some(world) = World::start() else { return };
+    let places = world.cluster.owners().unwrap();
+    let has_copy_there = |client: &String| places.follower_of(client).unwrap() == Some("n3");
+    let held_up = (0..100).map(|number| format!("followed-{number}")).find(has_copy_there).unwrap();
     let load = world.load();
-    world.cluster.nodes[2].signal("STOP").unwrap();
+    world.cluster.nodes[2].pause().unwrap();
     let since = Since::now();
+    eventually("a client that it has the copy of is let through", COPY_WITHIN, || {
+        let decision = world.limiter.blocking().check(CheckRequest::new(held_up.as_bytes())?)?;
+        Ok((decision.reason == Reason::WithinLimit).then_some(()))
+    })
+    .unwrap();
+    println!("a client that it has the copy of is let through after {:?}", since.elapsed());
+    // Not before somebody else has seen to it that the copy that stands still does not count any more.
+    assert_ne!(world.cluster.owners().unwrap().follower_of(&held_up).unwrap(), Some("n3"));
     eventually("its shards have another follower", COPY_WITHIN, || {
         let is_others = |node: &str| node != "n3";
         let records = world.cluster.records()?;
