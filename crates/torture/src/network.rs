@@ -16,14 +16,15 @@ use crate::shell::run;
 /// Where clients and etcd are.
 pub(crate) const HUB: &str = "10.77.0.1";
 
-/// The bridge. It goes with the namespace of the torture.
+/// The bridge. It ends with this one, so that the next world can have another.
 pub(crate) struct Network {
     spokes: Vec<Spoke>,
 }
 
-/// The namespace of a node. A process holds it, and ends with this one.
+/// The namespace of a node. A process holds it; both, and the link, end with this one.
 struct Spoke {
     holder: Child,
+    link: String,
     address: String,
 }
 
@@ -32,8 +33,11 @@ impl Network {
     /// `ip` or `nft` is not there or refuses.
     pub(crate) fn build(nodes: usize) -> Result<Self> {
         run(&format!("ip link add br0 type bridge; ip addr add {HUB}/24 dev br0; ip link set br0 up"))?;
-        let spokes = (0..nodes).map(Spoke::attach).collect::<Result<_>>()?;
-        Ok(Self { spokes })
+        let mut network = Self { spokes: Vec::new() };
+        for node in 0..nodes {
+            network.spokes.push(Spoke::attach(node)?);
+        }
+        Ok(network)
     }
 
     #[must_use]
@@ -93,7 +97,7 @@ impl Network {
 
 impl Spoke {
     fn attach(node: usize) -> Result<Self> {
-        let (name, address) = (format!("n{}", node + 1), format!("10.77.0.{}", 11 + node));
+        let (link, address) = (format!("n{}", node + 1), format!("10.77.0.{}", 11 + node));
         let mut holder = Command::new("unshare")
             .args(["--net", "sh", "-c", "echo held; exec cat"])
             .stdin(Stdio::piped())
@@ -101,9 +105,9 @@ impl Spoke {
             .spawn()?;
         let mut said = String::new();
         BufReader::new(holder.stdout.take().context("no stdout")?).read_line(&mut said)?;
-        let spoke = Self { holder, address };
-        let (pid, address) = (spoke.holder.id(), &spoke.address);
-        run(&format!("ip link add {name} type veth peer name eth0 netns {pid}; ip link set {name} master br0 up"))?;
+        let spoke = Self { holder, link, address };
+        let (pid, link, address) = (spoke.holder.id(), &spoke.link, &spoke.address);
+        run(&format!("ip link add {link} type veth peer name eth0 netns {pid}; ip link set {link} master br0 up"))?;
         spoke.inside(&format!("ip link set lo up; ip addr add {address}/24 dev eth0; ip link set eth0 up"))?;
         spoke.inside(
             "nft add table inet cut
@@ -123,8 +127,16 @@ impl Spoke {
     }
 }
 
+impl Drop for Network {
+    fn drop(&mut self) {
+        let _ = run("ip link del br0");
+    }
+}
+
 impl Drop for Spoke {
     fn drop(&mut self) {
+        // The kernel takes it away with the namespace too, but only by and by, and the next world wants one of that name.
+        let _ = run(&format!("ip link del {}", self.link));
         let _ = self.holder.kill();
         let _ = self.holder.wait();
     }
