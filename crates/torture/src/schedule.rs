@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use drl_tests::load::Chance;
 
-use crate::fault::{FAULTS, Fault, lacks};
+use crate::fault::{FAULTS, Fault, Needs, lacks};
 use crate::world::{Disks, Net, Plan};
 
 /// A fault, and maybe one that begins and is cured while it lasts.
@@ -43,13 +43,13 @@ impl Schedule {
             etcd: if chance.below(2) == 0 { 1 } else { 3 },
             net: match chance.below(3) {
                 0 => Net::Proxies,
-                _ if has(crate::fault::Needs::Namespaces) => Net::Namespaces,
+                _ if has(Needs::Namespaces) => Net::Namespaces,
                 _ => Net::Loopback,
             },
-            has_clocks: chance.below(2) == 0 && has(crate::fault::Needs::Clocks),
-            has_rooms: has(crate::fault::Needs::Rooms),
+            has_clocks: chance.below(2) == 0 && has(Needs::Clocks),
+            has_rooms: has(Needs::Rooms),
             disks: match chance.below(4) {
-                0 if has(crate::fault::Needs::SmallDisks(Disks::SmallOfNodes)) => Disks::SmallOfNodes,
+                0 if has(Needs::SmallDisks(Disks::SmallOfNodes)) => Disks::SmallOfNodes,
                 _ => Disks::Usual,
             },
             ..Plan::default()
@@ -65,6 +65,8 @@ impl Schedule {
         };
         while let (Some(fault), is_together) = drawn(left) {
             let within = if is_together { drawn(fault.lasts).0 } else { None };
+            // It starts a node, which may not find etcd while another fault lasts.
+            let within = within.filter(|fault| fault.needs != Needs::Clocks);
             let cost = fault.lasts + within.map_or(Duration::ZERO, |fault| fault.lasts) + BETWEEN;
             steps.push(Step { fault, within });
             left = left.saturating_sub(cost);
