@@ -15,6 +15,7 @@ use crate::clock;
 use crate::error::Stopped;
 use crate::inner::{Committer, Inner, Phase, State};
 use crate::options::JournalSync;
+use crate::stand_in;
 
 /// How long a commit that is not synced may stay off the disk: what a power cut costs is bounded by it, and one fsync per 50 ms
 /// takes well under a percent of the disk's time.
@@ -139,10 +140,12 @@ fn close(inner: &Inner) {
     }
 }
 
-/// The syncer's thread (not with `commit`): puts the journal on disk every 50 ms until `until` is dropped or a write fails.
+/// The syncer's thread (not with `commit`): puts the journal on disk every 50 ms until `until` is dropped or a write fails. A frame that
+/// waits for a stand-in waits for no longer than that.
 pub(crate) fn sync_at_intervals(inner: &Arc<Inner>, until: &mpsc::Receiver<()>) {
     let mut synced = CommitNo::default();
     while let Err(mpsc::RecvTimeoutError::Timeout) = until.recv_timeout(SYNC_EVERY) {
+        stand_in::has_had_time(inner);
         let unsynced = inner.progress.unsynced();
         if unsynced == synced || inner.progress.stopped().is_some() {
             continue;

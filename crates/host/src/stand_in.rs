@@ -5,7 +5,7 @@
 //! decided and shares the frame: group commit goes on, with whoever is there as the group.
 //!
 //! Invariant: one writes at a time and seals what it writes ([`Committer`] under the lock says who), so frames are in order. A stand-in
-//! that never comes, because its runtime ended or is held up while the host closes, is not waited for.
+//! that never comes, because its runtime ended or the host closes, is not waited for, and one that is held up for 50 ms at most.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -35,6 +35,13 @@ pub(crate) fn comes(inner: &Arc<Inner>, state: &mut State) -> bool {
         });
     }
     true
+}
+
+/// A stand-in that is still expected is not waited for any longer: doors may be held up, and there is more in a frame than their checks.
+pub(crate) fn has_had_time(inner: &Inner) {
+    if inner.lock().is_ok_and(|state| state.committer == Committer::Expected) {
+        inner.work.notify_one();
+    }
 }
 
 /// Whether writing the open frame keeps a door for no longer than a few answers do: it is small, needs no fsync, and the journal was
