@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 fn main() -> Result<()> {
     let root = "../../proto";
-    let files = ["admin", "check", "limits", "peer", "placement"];
+    let files = ["admin", "check", "configuration", "limits", "peer", "placement"];
     println!("cargo:rerun-if-changed={root}");
     let out = std::env::var_os("OUT_DIR").ok_or_else(|| Error::other("cargo sets OUT_DIR"))?;
     tonic_prost_build::configure()

@@ -56,6 +56,14 @@ impl InMemory {
         deleted.unwrap_or_else(|never| match never {})
     }
 
+    /// Lets `change` work on all policies under the next revision, which is given: nobody sees a part of what it does. Whether it did
+    /// something is what it returns; then that revision is the service's, and is returned.
+    pub fn change(&self, change: impl FnOnce(&mut PolicySet, u64) -> bool) -> Option<u64> {
+        let changed: Result<_, Infallible> =
+            self.0.change(|policies, revision| Ok(change(policies, revision).then_some(revision)));
+        changed.unwrap_or_else(|never| match never {})
+    }
+
     /// The entry of this very selector, whatever else would apply.
     #[must_use]
     pub fn entry(&self, namespace: Namespace<'_>, selector: &Selector) -> Option<Entry> {

@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("drl-store", &["drl-core"]),
     ("drl-coordination", &["drl-core", "drl-test-etcd"]),
     ("drl-configuration", &["drl-core", "drl-limits"]),
+    ("drl-configuration-grpc", &["drl-core", "drl-proto", "drl-limits", "drl-configuration"]),
     ("drl-policies", &["drl-core", "drl-test-etcd", "drl-limits", "drl-coordination", "drl-configuration"]),
     ("drl-client", &["drl-core", "drl-proto", "drl-limits", "drl-wire"]),
     ("drl-bench", &["drl-core", "drl-proto", "drl-wire", "drl-client"]),
