@@ -84,7 +84,19 @@ const EFFECTS: &[&str] = &["tokio", "rocksdb", "tonic", "rand", "axum", "rustix"
 const HOMES: &[(&str, &[&str])] = &[
     ("rocksdb", &["drl-store"]),
     // In coordination for its error codes: etcd-client's errors are tonic's.
-    ("tonic", &["drl-proto", "drl-coordination", "drl-client", "drl-bench", "drl-tower", "drl-node", "drl"]),
+    (
+        "tonic",
+        &[
+            "drl-proto",
+            "drl-configuration-grpc",
+            "drl-coordination",
+            "drl-client",
+            "drl-bench",
+            "drl-tower",
+            "drl-node",
+            "drl",
+        ],
+    ),
     ("prost", &["drl-proto"]),
     ("tonic-prost", &["drl-proto"]),
     ("tonic-prost-build", &["drl-proto"]),
