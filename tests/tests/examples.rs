@@ -28,6 +28,7 @@ const EXAMPLES: &[(&str, &str, Given, &str)] = &[
     ("client", "bench_adds", Given::Endpoint, "two threads"),
     ("client", "blocking", Given::Endpoint, "allowed 3"),
     ("configuration", "bench_lookup", Given::Nothing, ""),
+    ("configuration", "policy_schema", Given::Nothing, "}"),
     ("engine", "bench_ledger", Given::Nothing, "token-bucket"),
     ("engine", "bench_look", Given::Nothing, "a heartbeat"),
     ("embedded", "in_process", Given::Directory(&["alice", "8"]), "request 8: allowed false, 0 left"),
