@@ -63,6 +63,8 @@ impl Host {
         options: HostOptions,
         cluster: &Cluster,
     ) -> Result<(Self, Ownership), OpenError> {
+        // A door that stands still in a slow write hears no other node meanwhile, and is taken over from although it lives.
+        let options = HostOptions { doors: None, ..options };
         let (recovered, found) = recovery::member(&*store, &options, cluster)?;
         let (signals, heard, letters) = Signals::channel();
         let host = Self::start(recovered, store, configuration, options, Some(signals))?;

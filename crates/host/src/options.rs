@@ -17,7 +17,8 @@ pub struct HostOptions {
     pub shards: ShardCount,
     /// Longest time between two checkpoints while counters change. Zero checkpoints continuously (tests).
     pub checkpoint_every: Duration,
-    /// The runtime of the front doors, whose threads write small frames themselves; `None`: the committer's thread writes all.
+    /// The runtime of the front doors, whose threads write small frames themselves on a node that stands alone; `None`: the committer's
+    /// thread writes all, as it does for a member.
     pub doors: Option<Handle>,
 }
 

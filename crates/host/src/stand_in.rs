@@ -1,6 +1,8 @@
 //! A stand-in for the committer: a task of the front doors that writes a small frame itself. A caller who is alone then waits for no
 //! other thread; the two hops, to the committer and back, take longer than the write.
 //!
+//! Only on a node that stands alone: a slow write holds a door up, and a member whose doors are held up is deaf to the others.
+//!
 //! The rule is [`is_quick`]. The stand-in waits its turn before it looks, so that everything that has arrived at the door by then is
 //! decided and shares the frame: group commit goes on, with whoever is there as the group.
 //!
@@ -37,7 +39,7 @@ pub(crate) fn comes(inner: &Arc<Inner>, state: &mut State) -> bool {
     true
 }
 
-/// A stand-in that is still expected is not waited for any longer: doors may be held up, and there is more in a frame than their checks.
+/// A stand-in that is still expected is not waited for any longer: doors may be held up.
 pub(crate) fn has_had_time(inner: &Inner) {
     if inner.lock().is_ok_and(|state| state.committer == Committer::Expected) {
         inner.work.notify_one();

@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use drl_configuration::InMemory;
-use drl_core::{ClientId, CommitNo, Cost, Epoch, LimitKey, Namespace};
+use drl_core::{ClientId, CommitNo, Cost, Epoch, IdentityKey, LimitKey, Namespace, ShardId};
+use drl_engine::ownership::{Origin, ShardClock};
 use drl_limits::{Limit, Policy, PolicySpec};
 use drl_store::{MemoryStore, WriteError};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use self::watched::Watched;
 use crate::inner::Committer;
+use crate::options::Cluster;
 use crate::{Action, Ask, Host, HostOptions, JournalSync, PolicyOf, Ticket, clock};
 
 mod turns;
@@ -167,6 +169,30 @@ fn a_frame_that_grows_waits_for_no_door_that_is_held_up() {
     pollster::block_on(host.committed(charge(&host, 0..200))).unwrap();
     pollster::block_on(host.committed(small)).unwrap();
     assert_eq!(written.writers(), [COMMITTER]);
+}
+
+#[test]
+fn a_member_of_a_cluster_leaves_all_to_the_committer() {
+    let doors = doors(1);
+    let written = Arc::<Written>::default();
+    let noted = Arc::clone(&written);
+    let before = move |commit| {
+        noted.note(commit);
+        Ok(())
+    };
+    let store = Watched { store: MemoryStore::new(), before };
+    let options = HostOptions {
+        journal_sync: JournalSync::Interval,
+        doors: Some(doors.handle().clone()),
+        ..HostOptions::new("boot".to_owned())
+    };
+    let cluster = Cluster { name: "test".to_owned(), identity: IdentityKey::from_bytes(*b"0123456789abcdef") };
+    let (host, ownership) = Host::open_member(Arc::new(store), Arc::new(InMemory::new()), options, &cluster).unwrap();
+    let (shard, now) = (ShardId::new(0), ownership.now());
+    let commit = ownership.activate(shard, Epoch(1), Origin::Cold, ShardClock::starting(now.wall, now)).unwrap();
+    doors.block_on(ownership.journaled(commit.unwrap())).unwrap();
+    assert_eq!(written.writers(), [COMMITTER]);
+    drop(host);
 }
 
 #[test]
